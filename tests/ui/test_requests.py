@@ -54,10 +54,11 @@ def outcome(number: int, **about: object) -> RequestOutcome:
     return RequestOutcome(**{**usual, **more, **about})  # type: ignore[arg-type]
 
 
-def asked(**about: object) -> Feeder:
-    """The demo store, whose forest is asked by others and driven by nobody."""
+def asked(*, driven: bool = False, **about: object) -> Feeder:
+    """The demo store, whose forest is asked by others, and `driven` besides."""
     feeder = demo()
-    feeder.probes.clear()
+    if not driven:
+        feeder.probes.clear()
     feeder.traffic[MODEL] = replace(ASKED, **about)  # type: ignore[arg-type]
     feeder.worst = (outcome(5), outcome(700), outcome(1, error="deadline", message="too late", trace=TRACE))
     versions = (
@@ -183,9 +184,9 @@ def served(clock: Clock, *, probe: bool, requests: bool) -> Recorder:
     recorder = Recorder(clock)
     for number in range(400):
         if probe:
-            recorder.call(1, 2.0, 2.5)
-        if requests:
-            recorder.request(outcome(number, total_ms=6.0))
+            recorder.call(1, 2.0 + number % 3, 2.5)
+        if requests and number % 2:
+            recorder.request(outcome(number, total_ms=6.0 + number % 50 / 10))
         clock.now += 0.05
     return recorder
 

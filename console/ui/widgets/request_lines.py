@@ -84,7 +84,7 @@ def outcome_words(outcome: RequestOutcome) -> list[Content]:
     lines += [f"trace {safe(trace, 60)}"] if trace else []
     told = [Content.styled(line, "$quiet" if number else "") for number, line in enumerate(lines)]
     if outcome.error:
-        told.append(Content.styled(f"{safe(outcome.error, 40)}: {text.one_line(outcome.message, 300)}", "$error"))
+        told.append(Content.styled(f"{safe(outcome.error, 40)}: {safe(outcome.message, 300)}", "$error"))
     if outcome.sample:
         told.append(Content.assemble(("inputs ", "$quiet"), text.one_line(outcome.sample, 300)))
     return told

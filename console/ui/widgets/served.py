@@ -98,7 +98,10 @@ def _cells(model: ServedModel, row: Row | None) -> tuple[tuple[str, str], ...]:
         (text.rate(traffic.asked), "bold" if traffic.running else "$quiet"),
         (text.milliseconds(whole.p50 if whole else None), ""),
         (text.milliseconds(whole.p99 if whole else None), ""),
-        (text.rate(float(traffic.errors)), "$error" if traffic.failing else "$quiet"),
+        (
+            f"{traffic.errors}" if traffic.errors < 10_000 else text.rate(float(traffic.errors)),
+            "$error" if traffic.failing else "$quiet",
+        ),
         (text.milliseconds(queue.p99 if queue else None), "$quiet"),
         (f"{traffic.batch:.3g}" if traffic.batch else "", "$quiet"),
         (text.ago(traffic.last), "$quiet"),
