@@ -96,7 +96,7 @@ _ROWS: tuple[Action, ...] = (
     _move("page-up", "pageup ctrl+u", _LISTS, "Move up a page"),
     _move("top", "g home", _LISTS, "Move to the first line"),
     _move("bottom", "G end", _LISTS, "Move to the last line"),
-    _move("open", "enter", "home model errors events charts", "Open what the cursor is on"),
+    _move("open", "enter", "home model errors events charts jobs", "Open what the cursor is on"),
     _move("other-column", "tab shift+tab", "model errors history", "Have the keys move the other of two columns"),
     _move("back", "escape", EVERYWHERE, "Go back; on the first screen, drop the marks, and with none the filter"),
     _move("next-problem", "!", "home", "Go to the next model that needs a person"),
@@ -156,7 +156,15 @@ _ROWS: tuple[Action, ...] = (
         dangerous=True,
     ),
     _update("discard", "D", "update", "Drop the candidate", needs="discard", writes=True, dangerous=True),
-    _update("cancel", "X", "update", "Stop the running update", needs="update", writes=True, dangerous=True),
+    _update(
+        "cancel",
+        "X",
+        "update jobs",
+        "Stop the running update, or the job under the cursor",
+        needs="update",
+        writes=True,
+        dangerous=True,
+    ),
     _opens("history"),
     _update(
         "rollback",
@@ -180,9 +188,13 @@ _ROWS: tuple[Action, ...] = (
     _opens("charts"),
     _opens("errors"),
     _opens("events"),
+    _opens("jobs"),
     _opens("trust"),
     _look("inspect", "I", _ABOUT_ONE, "Read the file, or all marked, anew and judge it"),
     _opens("sandbox"),
+    _look(
+        "worst", "R", f"{_LOADED} serving", "Show the slowest requests of others, and those that failed", label="worst"
+    ),
     _look("filter", "/", "home", "Keep what matches a pattern; a leading ! inverts"),
     _look("search", "/", "errors help model", "Find a pattern in the text"),
     _look("next-match", "n", "errors help model", "Go to the next match"),
@@ -216,7 +228,12 @@ _ROWS: tuple[Action, ...] = (
     _console("command", ":", EVERYWHERE, "Find any action, model or theme, or give a command: sort size"),
     _opens("help"),
     _console("suspend", "ctrl+z", "everywhere dialog", "Back to the shell; fg there goes on"),
-    _console("quit", "q ctrl+c", EVERYWHERE, "Leave; loaded models are unloaded"),
+    _console(
+        "quit",
+        "q ctrl+c",
+        EVERYWHERE,
+        "Leave; loaded models are unloaded, those of a serving engine stay",
+    ),
 )
 
 _PLACED = frozenset(action.id for action in _ROWS)

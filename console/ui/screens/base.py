@@ -107,6 +107,8 @@ class ConsoleScreen(Paced[None]):
         """Show again what would read differently now; nothing else is done while nothing does."""
         if not self.is_built:
             return
+        if self.app.is_open and self.app.attachment.facts is not None:
+            self.query_one(StatusLine).revise()
         now = tuple((text.ago(moment), text.until(moment)) for moment in self.moments())
         if now != self._told:
             self._told = now
@@ -195,6 +197,8 @@ class ConsoleScreen(Paced[None]):
         action = BY_ID[action_id]
         if not (action.needs or action.writes) or not self._has(action_id) or not self.app.is_open:
             return None
+        if self.app.attachment.lost:
+            return self.app.attachment.refusal
         permissions = self.mirror.permissions
         if action.writes and permissions.read_only:
             return f"this console is read-only: {permissions.why_read_only}"
