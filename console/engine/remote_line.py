@@ -173,7 +173,8 @@ class Line(FrameLine):
         self._number = number = self._number + 1
         body, json = protocol.to_body(arguments)
         self._waiting[number] = waiting
-        self.send(protocol.head_bytes(Head(Kind.CALL, number, json, method.name, handle)), body)
+        head = protocol.head_bytes(Head(Kind.CALL, number, json, method.name, handle))
+        self.send(head, body, alone=len(self._waiting) == 1)
         return number
 
     def _greet(self, hello: Hello) -> None:

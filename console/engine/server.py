@@ -120,17 +120,29 @@ class EngineServer:
         elif sum(one.uid == peer.uid for one in self._lines) > _MOST_OF_A_USER:
             line.refuse(f"{_MOST_OF_A_USER} programs of this user are attached to the engine, and no more are taken")
         else:
-            self._keep(self._identify(line, peer))
+            self._keep(self._identify(line, peer), line)
 
     # inside
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None], line: ClientLine | None = None) -> None:
+        def done(task: asyncio.Task[None]) -> None:
+            self._adopting.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, Exception):
+                self._on_failure(error)
+            if error is not None and line is not None:
+                line.abort()
+
         task = asyncio.ensure_future(work)
         self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task.add_done_callback(done)
 
     async def _identify(self, line: ClientLine, peer: Peer) -> None:
-        line.identified(await user(peer, self._principals, self.engine))
+        try:
+            line.identified(await user(peer, self._principals, self.engine))
+        except Exception as error:
+            self._on_failure(error)
+            line.abort()
 
     async def _know_root(self) -> None:
         self.root = self.root or (await self.engine.status()).root

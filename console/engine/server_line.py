@@ -103,8 +103,11 @@ class ClientLine(FrameLine):
         """Take what a client has sent, and from now on sends."""
         self._caller = caller
         self._introduce()
-        if self._early is not None:
-            self.frame_received(*self._early)
+        try:
+            if self._early is not None:
+                self.frame_received(*self._early)
+        except ValueError as error:
+            self.broken(error)
         self._regard_reading()
 
     def refuse(self, sentence: str) -> None:
@@ -271,7 +274,7 @@ class ClientLine(FrameLine):
     def _send_head(self, head: Head, body: Body = b"") -> None:
         if self.lost.done():
             return
-        self.send(_head(head), body)
+        self.send(_head(head), body, alone=len(self._calls) == 1)
         self._largest = max(self._largest, len(body))
         if self.blocked:
             self._regard_bound()

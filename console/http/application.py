@@ -9,15 +9,17 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, UnauthenticatedError
 from console.http import bodies, browsers, errors
 from console.http.callers import Caller, Callers
 from console.http.connection import Origin
 from console.http.errors import Refused
+from console.http.limits import Held, Limits
 from console.http.messages import Request, Response
 from console.http.parsing import Message
 from console.http.routing import Match, Route, Router
@@ -33,15 +35,31 @@ _ON_RECORD = (401, 403, 429)
 _NOBODY = Principal("", "")
 
 
+@dataclass(slots=True)
+class _Known:
+    """What is known of a request so far."""
+
+    id: str
+    what: str = ""
+    model: str = ""
+    caller: Caller | None = None
+
+
 class Application:
     """Answers requests with the handlers of a table, and with errors as JSON."""
 
     def __init__(
-        self, router: Router, metrics: Router, callers: Callers, *, body: int, origins: tuple[str, ...] = ()
+        self,
+        router: Router,
+        metrics: Router,
+        callers: Callers,
+        limits: Limits,
+        held: Held,
+        origins: tuple[str, ...] = (),
     ) -> None:
         self._routers = (router, metrics)
         self._callers = callers
-        self._body = body
+        self._limits, self._held = limits, held
         self._browsers = browsers.Browsers(origins)
         self._count = itertools.count(1)
         self._life = os.urandom(6).hex()
@@ -49,40 +67,49 @@ class Application:
     async def answer(self, message: Message, origin: Origin, peer: str) -> tuple[Response, bytes]:
         """The response and the id of the request."""
         identity = self._identity(message.headers.get(b"x-request-id"))
-        text = identity.decode("ascii")
-        caller: Caller | None = None
-        match: Match | None = None
+        known = _Known(identity.decode("ascii"))
         try:
             self._browsers.check(message.headers, message.method)
-            match = self._match(message, origin)
-            if message.method == "OPTIONS":
-                return self._browsers.options(match.allow, message.headers), identity
-            route = match.route(message.method)
-            header = None
-            if route.needs:
-                header = message.headers.get(b"authorization")
-                self._callers.admit(header, origin)
-            caller = self._callers.known(header) or await self._callers.ask(header, peer)
-            caller.check(route.needs, match.params.get("name", ""))
-            response = await self._handled(message, route, match, caller, text)
-        except Refused as refused:
-            if refused.status in _ON_RECORD and match is not None:
-                what = f"{message.method} {'/'.join(match.path)}"
-                self._callers.tell(refused, caller, what, match.params.get("name", ""), peer)
-            response = refused.response(text)
-        except ConsoleError as error:
-            response = errors.response_to(error, text, _NOBODY if caller is None else caller.principal)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            response = Refused(400, _unreadable(error), code="bad-input").response(text)
-        except Exception:
-            sys.stderr.write(f"request {text}: {traceback.format_exc()}")
-            response = errors.defect(text)
+            response = await self._asked(message, origin, peer, known)
+        except Exception as error:
+            response = self._failed(error, known, peer)
         return self._browsers.marked(response, message.headers), identity
 
     def refuse(self, refused: Refused) -> tuple[Response, bytes]:
         """The response to what could not be read, and an id."""
         identity = self._identity(None)
         return refused.response(identity.decode("ascii")), identity
+
+    async def _asked(self, message: Message, origin: Origin, peer: str, known: _Known) -> Response:
+        """The answer of the handler, for whoever may ask it."""
+        match = self._match(message, origin)
+        if message.method == "OPTIONS":
+            return self._browsers.options(match.allow, message.headers)
+        route = match.route(message.method)
+        known.model = match.params.get("name", "")
+        known.what = f"{message.method} {route.pattern}"
+        header = message.headers.get(b"authorization") if route.needs else None
+        if route.needs:
+            self._callers.admit(header, origin)
+        known.caller = caller = self._callers.known(header) or await self._callers.ask(header, peer)
+        caller.check(route.needs, known.model)
+        return await self._handled(message, route, match, caller, known.id)
+
+    def _failed(self, error: Exception, known: _Known, peer: str) -> Response:
+        """The answer to what was raised; a refusal goes on record, a defect of ours to the log."""
+        caller = known.caller
+        if isinstance(error, Refused):
+            if error.status in _ON_RECORD and known.what:
+                self._callers.tell(error, caller, known.what, known.model, peer)
+            return error.response(known.id)
+        if isinstance(error, UnauthenticatedError):
+            return self._callers.forget(caller, error).response(known.id)
+        if isinstance(error, ConsoleError):
+            return errors.response_to(error, known.id, _NOBODY if caller is None else caller.principal)
+        if isinstance(error, (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)):
+            return Refused(400, _unreadable(error), code="bad-input").response(known.id)
+        sys.stderr.write(f"request {known.id}: {''.join(traceback.format_exception(error))}")
+        return errors.defect(known.id)
 
     def _identity(self, sent: bytes | None) -> bytes:
         """The id that was sent, if it is one, else a new one."""
@@ -92,38 +119,50 @@ class Application:
 
     def _match(self, message: Message, origin: Origin) -> Match:
         target = message.target
+        if target == b"*" and message.method == "OPTIONS":
+            return Match({}, {}, ())
         if not target.startswith(b"/"):
-            target = _of_absolute(target, message.method)
+            target = _of_absolute(target)
         return self._routers[origin.metrics].find(target.partition(b"?")[0])
 
     async def _handled(self, message: Message, route: Route, match: Match, caller: Caller, identity: str) -> Response:
         """What the handler answers."""
-        headers = message.headers
         body = b"" if message.parts is None else message.parts.whole()
-        if body and (encoding := bodies.encoding_of(headers.get(b"content-encoding"))):
-            body = await asyncio.to_thread(bodies.decompressed, body, encoding, self._body)
-        request = Request(
-            message.method,
-            match.path,
-            _query(message.target),
-            headers,
-            body,
-            identity,
-            _trace(headers.get(b"traceparent")),
-            _wait(headers.get(_WAIT)),
-            caller.principal,
-            match.params,
-        )
-        return await route.handler(request, caller.engine)
+        encoding = bodies.encoding_of(message.headers.get(b"content-encoding")) if body else ""
+        if not encoding:
+            return await route.handler(_request(message, match, caller, identity, body), caller.engine)
+        body = await asyncio.to_thread(bodies.decompressed, body, encoding, self._limits.body)
+        self._held.take(len(body))
+        try:
+            return await route.handler(_request(message, match, caller, identity, body), caller.engine)
+        finally:
+            self._held.give(len(body))
 
 
-def _of_absolute(target: bytes, method: str) -> bytes:
-    """The path of a target that proxies are sent, `http://host/path`."""
-    if target == b"*" and method == "OPTIONS":
-        return b"/"
+def _request(message: Message, match: Match, caller: Caller, identity: str, body: bytes) -> Request:
+    headers = message.headers
+    return Request(
+        message.method,
+        match.path,
+        _query(message.target),
+        headers,
+        body,
+        identity,
+        _trace(headers.get(b"traceparent")),
+        _wait(headers.get(_WAIT)),
+        caller.principal,
+        match.params,
+    )
+
+
+def _of_absolute(target: bytes) -> bytes:
+    """The path of a target that proxies are sent, `http://host/path`. Raises Refused (400)."""
     if not target.lower().startswith((b"http://", b"https://")):
         raise Refused(400, "the target of the request is no path")
-    found = urlsplit(target)
+    try:
+        found = urlsplit(target)
+    except ValueError:
+        raise Refused(400, "the target of the request is no URL") from None
     return (found.path or b"/") + (b"?" + found.query if found.query else b"")
 
 

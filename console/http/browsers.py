@@ -39,7 +39,7 @@ class Browsers:
                 ("Access-Control-Max-Age", "600"),
             )
             response = replace(response, headers=(*response.headers, *more))
-        return self.marked(response, headers)
+        return response
 
     def marked(self, response: Response, headers: Mapping[bytes, bytes]) -> Response:
         """The response, to be read by a page of a site that may."""

@@ -130,6 +130,12 @@ class Callers:
         self._known[header or b""] = caller
         return caller
 
+    def forget(self, caller: Caller | None, error: ConsoleError) -> Refused:
+        """The answer to one whom the engine knows no more; whoever sends that token again is asked for anew."""
+        for header in [header for header, known in self._known.items() if known is caller]:
+            del self._known[header]
+        return unauthenticated(error.message, _WRONG)
+
     def tell(self, refused: Refused, caller: Caller | None, what: str, model: str, peer: str) -> None:
         """Have the engine put a refusal on record; of a wrong token it knows already. Never raises."""
         if _WRONG in dict(refused.headers).get("WWW-Authenticate", "") or len(self._telling) >= _MOST_TOLD:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import signal
@@ -18,6 +19,25 @@ _MEMORY = 1 << 30
 """Bytes of its own over what bodies may hold, of which answers are made."""
 _ACCEPTS = frozenset({"accept4", "accept", "listen"})
 Layer = tuple[str, bool, str]
+
+
+_LATER = (
+    "_strptime",
+    "concurrent.futures.thread",
+    "encodings.ascii",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.utf_8_sig",
+    "tokenize",
+    "unicodedata",
+)
+"""Modules that the library imports when they are first needed, which may be too late for another user to read them."""
+
+
+def preload() -> None:
+    """Import everything that is ever needed."""
+    for name in _LATER:
+        importlib.import_module(name)
 
 
 def confine(settings: FrontSettings) -> tuple[Layer, ...]:

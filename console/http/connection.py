@@ -15,6 +15,8 @@ from console.http.parsing import Message, Reader
 
 _TOGETHER = 64 << 10
 """Up to this size head and body are joined, so that they leave in one packet or a few."""
+_AT_ONCE = 16 << 10
+"""Bytes that are read in one go, which bounds how many requests come of them."""
 _LINGERING = 64
 """How many connections over the limit are told so at leisure; the others are closed at once."""
 _CLOSE = b"Connection: close\r\n"
@@ -60,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._answering: Message | None = None
         self._transport: asyncio.Transport | None = None
         self._blocked: asyncio.Future[None] | None = None
+        self._unread = memoryview(b"")
         self._peer = ""
         self._paused = False
         self._closing = False
@@ -89,11 +92,25 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; begin to answer what is whole."""
-        if self._closing:
-            return
+        if not self._closing:
+            self._unread = memoryview(self._unread.tobytes() + data if self._unread else data)
+            self._read()
+
+    def _read(self) -> None:
+        """Read what came, until enough waits to be answered."""
+        most = self._limits.pipelined
+        while self._unread and len(self._queue) < most and not self._closing:
+            piece, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
+            self._feed(piece)
+        if self._unread or len(self._queue) >= most:
+            self._pause()
+        else:
+            self._resume()
+
+    def _feed(self, piece: memoryview) -> None:
         reader = self._reader
         before, in_body = reader.reading, reader.in_body
-        reader.feed(data)
+        reader.feed(piece)
         if reader.reading is not before or reader.in_body is not in_body:
             self._since = self._all.now()
         if reader.ready:
@@ -101,8 +118,6 @@ class Connection(asyncio.Protocol):
             reader.ready.clear()
             if self._task is None:
                 self._task = self._all.loop.create_task(self._serve())
-            if len(self._queue) >= self._limits.pipelined:
-                self._pause()
         elif reader.in_body and reader.reading is not None and reader.reading.continues and self._task is None:
             self._continue(reader.reading)
 
@@ -174,7 +189,8 @@ class Connection(asyncio.Protocol):
                     return
                 if self._blocked is not None:
                     await self._blocked
-                self._resume()
+                if self._paused:
+                    self._read()
         except Exception as error:
             self._all.loop.call_exception_handler({"message": "a response could not be sent", "exception": error})
             self.abort()
@@ -239,6 +255,7 @@ class Connection(asyncio.Protocol):
             if isinstance(waiting, Message):
                 self._all.held.give(waiting.size)
         self._queue.clear()
+        self._unread = memoryview(b"")
         if self._answering is not None:
             self._all.held.give(self._answering.size)
             self._answering = None
@@ -255,7 +272,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused and self._transport is not None and len(self._queue) < self._limits.pipelined:
+        if self._paused and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
 
@@ -263,10 +280,10 @@ class Connection(asyncio.Protocol):
 class Connections:
     """All connections there are; a timer ends those that take too long."""
 
-    def __init__(self, answerer: Answerer, limits: Limits) -> None:
+    def __init__(self, answerer: Answerer, limits: Limits, held: Held) -> None:
         self.answerer = answerer
         self.limits = limits
-        self.held = Held(limits.bodies)
+        self.held = held
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.draining = False

@@ -18,7 +18,7 @@ from console.http.application import Application
 from console.http.callers import Callers
 from console.http.connection import Connection, Connections
 from console.http.engine_line import EngineLine
-from console.http.limits import Limits
+from console.http.limits import Held, Limits
 from console.http.routing import Router
 from console.http.tls import CertificateError, Tls
 from console.records import FrontOrder, FrontReport, FrontSettings, Listener
@@ -40,17 +40,21 @@ class Front:
         self._ending: asyncio.Task[None] | None = None
         limits = Limits(body=settings.body, bodies=settings.bodies, connections=settings.connections)
         self._callers = Callers(self._engine, asyncio.get_running_loop().time, anonymous=settings.anonymous)
+        held = Held(settings.bodies)
         application = Application(
-            Router(routes.ROUTES), Router(routes.METRICS), self._callers, body=settings.body, origins=settings.origins
+            Router(routes.ROUTES), Router(routes.METRICS), self._callers, limits, held, settings.origins
         )
-        self._connections = Connections(application, limits)
+        self._connections = Connections(application, limits, held)
 
     async def start(self) -> None:
         """Make everything that a confined process could not, confine it, then accept. Raises CertificateError,
         OSError, ConsoleError."""
         if self._tls is not None:
             self._tls.use(self._settings.certificate, self._settings.key)
+        elif any(one.tls for one in self._settings.listeners):
+            raise CertificateError("a socket is for TLS, and there is no certificate")
         loop = asyncio.get_running_loop()
+        confinement.preload()
         gc.freeze()
         for listener in self._settings.listeners:
             self._servers.append(await self._server(loop, listener))

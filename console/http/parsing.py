@@ -31,6 +31,10 @@ _SINGLE = frozenset(
 """Headers that mean something here and may come once only."""
 
 
+_OF_UPGRADES = (b"upgrade", b"connection", b"http2-settings")
+_NOTHING = memoryview(b"")
+
+
 class Message:
     """One request as it was read. `whole` once its last byte was; `continues` while the client waits for a word."""
 
@@ -82,22 +86,25 @@ class Reader:
         self.in_body = False
         self.ready: list[Message | Refused] = []
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: memoryview) -> None:
         """Read on. What was refused stands in `ready`."""
-        if self._refused is not None or self._ended:
-            return
-        before = self.reading
-        in_body = self.in_body
+        while data and self._refused is None and not self._ended:
+            data = self._feed(data)
+
+    def _feed(self, data: memoryview) -> memoryview:
+        """Read on; what is to be read once more."""
+        before, in_body = self.reading, self.in_body
         try:
             self._parser.feed_data(data)
             self._bound(before, in_body, len(data))
-        except httptools.HttpParserUpgrade:
-            self._no_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if not self._ended:
                 self.refuse(_refusal(error, data) if self._refused is None else self._refused)
         except Refused as refused:
             self.refuse(refused)
+        return _NOTHING
 
     def refuse(self, refused: Refused) -> None:
         """Read no more, and answer this once all before is answered."""
@@ -217,16 +224,18 @@ class Reader:
             if self._raw > self._limits.head + 16 * self.reading.size:
                 raise Refused(400, "there is more around the chunks of the body than in them")
 
-    def _no_upgrade(self) -> None:
-        """Answer a request that wants to speak something else as if it did not, and close."""
-        message = self.ready[-1] if self.ready else None
-        if not isinstance(message, Message) or not _is_plain(message):
-            if isinstance(message, Message):
-                self.ready.pop()
-            self.refuse(Refused(501, "HTTP/1.1 without upgrades is spoken here"))
-            return
-        message.keep_alive = False
-        self._ended = True
+    def _without_upgrade(self, rest: memoryview) -> memoryview:
+        """A request that would rather speak something else, as if it did not say so, and what follows: httptools reads
+        no body behind such a head. Clients in Java ask for HTTP/2 like this with every first request."""
+        message = self.ready.pop()
+        assert isinstance(message, Message)
+        self._parser = httptools.HttpRequestParser(self)
+        self._ended = False
+        lines = [b"%b %b HTTP/1.%d" % (message.method.encode(), message.target, not message.old)]
+        lines += [b"%b: %b" % header for header in message.headers.items() if header[0] not in _OF_UPGRADES]
+        if b"close" in message.headers.get(b"connection", b"").lower():
+            lines.append(b"connection: close")
+        return memoryview(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def _raise(self, refused: Refused) -> None:
         """From within a callback, of which httptools tells only that it raised."""
@@ -240,18 +249,11 @@ class Reader:
         return Refused(413, f"the body is larger than the {self._limits.body} bytes that are taken")
 
 
-def _is_plain(message: Message) -> bool:
-    """Whether it has no body that was not read."""
-    headers = message.headers
-    empty = headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers
-    return empty and bool(message.method)
-
-
-def _refusal(error: httptools.HttpParserError, data: bytes) -> Refused:
+def _refusal(error: httptools.HttpParserError, data: memoryview) -> Refused:
     """The answer to what httptools could not read."""
     words = str(error)
-    if "version" in words or "PRI" in words:
+    if words == "Invalid HTTP version" or "PRI" in words:
         return Refused(505, "HTTP/1.1 and HTTP/1.0 are spoken here")
-    if isinstance(error, httptools.HttpParserInvalidMethodError) and data[:1].isalpha():
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and bytes(data[:1]).isalpha():
         return Refused(501, "this method is not known here")
     return Refused(400, f"this is no request of HTTP/1.1: {words}" if words.isprintable() else "this is no request")

@@ -23,6 +23,8 @@ from console.versions.journal import Journal
 REFRESH_S = 2.0
 """How old the settings that a recipe asks for may be."""
 _ROWS = ("artifact.", "store.", "recipe.")
+_NAMELESS = ("artifact.inspected", "artifact.uninspected", "store.scanning")
+"""Of those, the ones that come in thousands and change nobody's name."""
 
 
 class Endpoints:
@@ -221,7 +223,9 @@ class Endpoints:
 
     def _hear(self, event: Event) -> None:
         if event.kind.startswith(_ROWS):
-            self.forget_names()
+            self.names.forget()
+            if event.kind not in _NAMELESS:
+                self.by_name.clear()
         if not event.kind.startswith("worker."):
             return
         if event.kind in ("worker.ready", "worker.draining"):

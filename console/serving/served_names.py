@@ -30,11 +30,13 @@ class ServedNames:
         self._scanning = scanning
         self._settings = settings
         self._paths: dict[str, tuple[str, ...]] = {}
-        self._stale = True
+        self._changes = 1
+        self._seen = 0
+        self._looking: asyncio.Task[None] | None = None
 
     def forget(self) -> None:
         """Rows or recipes have changed."""
-        self._stale = True
+        self._changes += 1
 
     async def path_of(self, name: str) -> str:
         """The artifact that answers to a name or a path. Raises NotServedError, NotReadyError while the store is still
@@ -59,9 +61,17 @@ class ServedNames:
         return tuple(one for one in self._paths.get(name, ()) if one != path)
 
     async def _refresh(self) -> None:
-        if self._stale:
-            self._stale = False
-            self._paths = await asyncio.to_thread(self._found, [row for row in self._rows() if is_model(row)])
+        """Look again where something has changed; what changes while that goes on is the next one's."""
+        changes = self._changes
+        while self._seen < changes:
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.ensure_future(self._look())
+            await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        changes = self._changes
+        self._paths = await asyncio.to_thread(self._found, [row for row in self._rows() if is_model(row)])
+        self._seen = changes
 
     def _found(self, rows: Iterable[Artifact]) -> dict[str, tuple[str, ...]]:
         found: defaultdict[str, list[str]] = defaultdict(list)

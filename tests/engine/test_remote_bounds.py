@@ -240,7 +240,9 @@ async def test_another_user_names_no_file_outside_the_store(everyones: Path) -> 
     async def columns(**_: Any) -> DataColumns:
         return DataColumns((), 0)
 
-    async with served(StandIn(data__columns=columns), everyones, group=NOBODY):
+    status = Stuck(STATUS)
+    status.go_on.set()
+    async with served(StandIn(data__columns=columns, status=status), everyones, group=NOBODY):
         assert os.stat(everyones).st_gid == NOBODY
         async with process("columns", everyones, str(NOBODY)) as client:
             assert await line(client) == "answered"

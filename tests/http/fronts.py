@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -14,13 +15,16 @@ from typing import Any, cast
 
 from console.engine import codec
 from console.engine.api import EngineApi
+from console.engine.callers import nobody
 from console.engine.server import EngineServer
+from console.errors import UnauthenticatedError
 from console.http.application import Application
-from console.http.callers import Callers
+from console.http.callers import Callers, FrontEngine
 from console.http.connection import Connection, Connections
-from console.http.limits import Limits
+from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
-from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Principal
+from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Permissions, Principal, StoreStatus
+from tests.http.standin import Standin
 
 NOBODY = FrontSettings(-1, ())
 LOCAL = Listener(-1)
@@ -53,11 +57,10 @@ async def running_front(
     *,
     settings: FrontSettings = NOBODY,
     listeners: tuple[Listener, ...] = (LOCAL,),
-    principals: Callable[[str], Principal | None] | None = None,
+    principals: Callable[[str], Principal | None] = nobody,
 ) -> AsyncIterator[RunningFront]:
     """The real front, with a free port of 127.0.0.1 for each listener, before an engine or a part of one."""
-    known = {} if principals is None else {"principals": principals}
-    server = EngineServer(cast(EngineApi, engine), root="/", **known)
+    server = EngineServer(cast(EngineApi, engine), root="/", principals=principals)
     sockets = [_listening() for _ in listeners]
     ours, theirs = socket.socketpair()
     line, front_line = socket.socketpair()
@@ -86,6 +89,11 @@ async def running_front(
         await server.close()
 
 
+def callers_of(engine: Any, now: Callable[[], float], *, anonymous: bool = False) -> Callers:
+    """Those who ask an engine, or a part of one."""
+    return Callers(cast(FrontEngine, engine), now, anonymous=anonymous)
+
+
 @asynccontextmanager
 async def listening_here(
     routes: Iterable[Route], engine: Any, *, limits: Limits | None = None, origins: tuple[str, ...] = ()
@@ -93,10 +101,10 @@ async def listening_here(
     """Connections of this process at a free port, which routes of the test answer."""
     limits = limits or Limits()
     loop = asyncio.get_running_loop()
-    callers = Callers(engine, loop.time, anonymous=False)
+    callers = callers_of(engine, loop.time)
     router = Router(routes)
-    application = Application(router, router, callers, body=limits.body, origins=origins)
-    connections = Connections(application, limits)
+    held = Held(limits.bodies)
+    connections = Connections(Application(router, router, callers, limits, held, origins), limits, held)
     server = await loop.create_server(lambda: Connection(connections, LOCAL), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], connections
@@ -115,8 +123,6 @@ class Tokens:
         self.told: asyncio.Queue[tuple[str, str, str, str, str]] = asyncio.Queue()
 
     async def principal(self, secret: str, peer: str = "") -> Principal:
-        from console.errors import UnauthenticatedError
-
         self.asked += 1
         if not secret:
             return Principal("anonymous", "infer", handle="")
@@ -129,15 +135,27 @@ class Tokens:
 
 
 class Engine:
-    """As much of an engine as handlers of a test ask."""
+    """As much of an engine as handlers of a test ask; it serves the models of `standin`."""
 
     def __init__(self, tokens: Tokens | None = None) -> None:
         self.tokens = tokens or Tokens()
+        self.serving = Standin()
+        self.monitor = Monitor()
         self.acted_for: list[str] = []
+
+    async def status(self) -> StoreStatus:
+        return StoreStatus("/", Permissions("view"))
 
     def acting_for(self, handle: str) -> Engine:
         self.acted_for.append(handle)
         return self
+
+
+class Monitor:
+    """The figures of a test."""
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        return "# EOF\n" if openmetrics else "up 1\n"
 
 
 async def exchange(port: int, sent: bytes, *, end: bool = False) -> bytes:
@@ -164,7 +182,7 @@ async def answer(reader: asyncio.StreamReader, *, head_only: bool = False) -> tu
 
 def statuses(data: bytes) -> list[int]:
     """The statuses of responses that came one after another."""
-    return [int(part.split(b" ", 2)[1]) for part in data.split(b"HTTP/1.1")[1:] for part in [b"HTTP/1.1" + part]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
 
 
 def error_of(body: bytes) -> dict[str, Any]:

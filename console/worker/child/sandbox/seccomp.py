@@ -57,12 +57,12 @@ _SET_ID = 0o6000
 
 
 def program(
-    machine: str, pid: int, *, forks: bool = False, compiles: bool = False, allowed: frozenset[str] = frozenset()
+    machine: str, pid: int, allowed: frozenset[str] = frozenset(), /, *, forks: bool = False, compiles: bool = False
 ) -> bytes:
     """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for.
 
-    `forks` allows processes of its own, and what they share; `compiles` memory that is written and then executed;
-    `allowed` calls of DENIED by name.
+    `allowed` are calls of DENIED by name; `forks` allows processes of its own, and what they share; `compiles` memory
+    that is written and then executed.
     """
     if machine not in _ARCH:
         raise OSError(errno.ENOSYS, f"no filter is written for {machine}")
@@ -94,7 +94,7 @@ def program(
 def install(*, forks: bool = False, compiles: bool = False, allowed: frozenset[str] = frozenset()) -> str:
     """Put the filter on every thread of this process, for good. Raises OSError."""
     machine = platform.machine()
-    code = program(machine, os.getpid(), forks=forks, compiles=compiles, allowed=allowed)
+    code = program(machine, os.getpid(), allowed, forks=forks, compiles=compiles)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
