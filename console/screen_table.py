@@ -46,6 +46,14 @@ SCREENS: dict[str, ScreenSpec] = {
             kept=True,
         ),
         ScreenSpec(
+            "serving",
+            "serving:ServingScreen",
+            "store",
+            "T",
+            "Show what answers other programs: versions, copies, requests",
+            kept=True,
+        ),
+        ScreenSpec(
             "history",
             "history:HistoryScreen",
             "model",

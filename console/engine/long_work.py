@@ -73,8 +73,8 @@ class ExportJobs(Accelerating):
 
 def _compared(found: Comparison) -> str:
     if found.unmeasured:
-        return f"the candidate waits, not measured: {found.unmeasured}"
-    return f"the candidate waits, gate {'passed' if found.passed else 'not passed'}"
+        return f"a candidate, not measured: {found.unmeasured}"
+    return f"a candidate, gate {'passed' if found.passed else 'not passed'}"
 
 
 def _converted(found: dict[str, Json]) -> str:
@@ -82,4 +82,4 @@ def _converted(found: dict[str, Json]) -> str:
 
 
 def _exported(found: OnnxComparison) -> str:
-    return f"the export waits to be written as {found.path}; {found.differing} of {found.rows} labels differ"
+    return f"an export for {found.path}: {found.differing} of {found.rows} labels differ"

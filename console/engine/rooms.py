@@ -33,6 +33,7 @@ from console.records import (
     EngineFacts,
     Failure,
     Job,
+    JobState,
     Permissions,
     ProbeState,
     Signature,
@@ -42,7 +43,6 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
-from console.serving.counting import Counting, Uncounted
 from console.serving.failures import Failures
 from console.serving.inference import Inference
 from console.serving.loader import ModelLoader
@@ -100,8 +100,6 @@ class Rooms:
         self.bus = Bus()
         self._asked_read_only = read_only
         self._restarts = restarts
-        self.counting: Counting = Uncounted()
-        """What counts the requests of other programs."""
         self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
@@ -165,7 +163,7 @@ class Rooms:
             end_driver=lambda path: self.monitor.stop(path, "the model was unloaded"),
             deadline_s=self.settings.load_deadline_s,
             restarts=self._restarts,
-            counting=self.counting,
+            counting=self.traffic,
         )
 
     @cached_property
@@ -287,16 +285,18 @@ class Rooms:
         """Everything that a scraper is told, as it stands now."""
         from console.monitor.exposition import MOST_VERSIONS, Exposed, ProcessFacts
 
-        views = self.models.views()
+        views, facts = self.models.views(), self.facts()
+        served = await self.serving.described({*views, *self.traffic.paths})
+        jobs = sum(one.state is JobState.RUNNING for one in self.jobs.since(0))
         return Exposed(
             self.traffic.counts(MOST_VERSIONS),
             dict(self.traffic.strangers),
             self.monitor.probed(),
             views,
-            {path: self._fleet.asked(path) for path in views},
+            {path: max(self.serving.pending(path), self._fleet.asked(path)) for path in views},
             self.known_rows(),
-            (),
-            ProcessFacts(self.began, self.failures.count),
+            served,
+            ProcessFacts(self.began, self.failures.count, jobs, None if facts is None else facts.clients),
         )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:

@@ -138,7 +138,11 @@ class EngineServer:
         task.add_done_callback(done)
 
     async def _identify(self, line: ClientLine, peer: Peer) -> None:
-        line.identified(await user(peer, self._principals, self.engine))
+        try:
+            line.identified(await user(peer, self._principals, self.engine))
+        except Exception as error:
+            self._on_failure(error)
+            line.abort()
 
     async def _know_root(self) -> None:
         self.root = self.root or (await self.engine.status()).root

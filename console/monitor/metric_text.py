@@ -44,7 +44,7 @@ class Family:
             if isinstance(value, Buckets):
                 yield from self._histogram(labels, value)
             else:
-                yield suffix, labels, value * self.factor, None
+                yield suffix, labels, value * self.factor if self.factor != 1 else value, None
 
     def _histogram(self, labels: Labels, buckets: Buckets) -> Iterator[_Sample]:
         bounds = (*buckets.bounds, math.inf)
@@ -71,7 +71,9 @@ def trace_id(traceparent: str) -> str:
 
 
 def number(value: float) -> str:
-    """A value as both formats write it; a float that is shown is the shortest one that is it."""
+    """A value as both formats write it."""
+    if isinstance(value, int):
+        return str(value)
     if math.isinf(value) or math.isnan(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return repr(float(f"{value:.12g}"))

@@ -18,6 +18,8 @@ _MOST_VERSIONS = 32
 _SLOWEST = 20
 _FAILED = 50
 _HOUR = 3600.0
+_NO_SUCH = "not-served"
+"""The code of a request for a model or version that there is not: what it was called is no label of anything."""
 _SPAN = 5
 """Seconds that rates are taken over."""
 _FAILS_FOR = 60.0
@@ -80,7 +82,7 @@ class ModelTraffic:
             recent.whole.measured() if recent else None,
             recent.worker.measured() if recent else None,
             recent.queue.measured() if recent else None,
-            recent.batch if recent else 0.0,
+            recent.batch if recent and recent.whole.count else 0.0,
             failures > 0 or (self.failed_last and now - self.last < _FAILS_FOR),
             self.last_error,
         )
@@ -103,12 +105,13 @@ class Traffic:
 
     def record(self, outcome: RequestOutcome) -> None:
         """Count one request that has ended."""
-        known = self._counts.get((outcome.path, outcome.model, outcome.version))
+        version = "" if outcome.error == _NO_SUCH else outcome.version
+        known = self._counts.get((outcome.path, outcome.model, version))
         if known is None:
             if not outcome.path:
                 self.strangers[outcome.error] = self.strangers.get(outcome.error, 0) + 1
                 return
-            known = self._begin(outcome)
+            known = self._begin(outcome, version)
         model, counts = known
         counts.take(outcome)
         model.last = outcome.when
@@ -125,6 +128,11 @@ class Traffic:
         """How the requests to an artifact go; None where there was none."""
         model = self._paths.get(path)
         return None if model is None else model.state(time.time())
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The artifacts that were asked."""
+        return tuple(self._paths)
 
     def counts(self, most: int) -> tuple[RequestCounts, ...]:
         """Counts of each version as they are now, of those that were asked last where there are more."""
@@ -148,7 +156,7 @@ class Traffic:
         kept = [*model.slowest.kept(time.time()), *model.failed]
         return tuple(sorted(kept, key=lambda one: one.when, reverse=True))
 
-    def _begin(self, outcome: RequestOutcome) -> tuple[ModelTraffic, VersionCounts]:
+    def _begin(self, outcome: RequestOutcome, version: str) -> tuple[ModelTraffic, VersionCounts]:
         """A model or version that is asked for the first time."""
         model = self._models.get(outcome.model)
         if model is None:
@@ -156,9 +164,9 @@ class Traffic:
                 self._drop(min(self._models.values(), key=lambda one: one.last))
             model = self._models[outcome.model] = ModelTraffic(outcome.model, self._recorder(outcome.path))
         self._paths[outcome.path] = model
-        counts = model.version(outcome.version)
+        counts = model.version(version)
         self._forget(lambda key: key[1] == outcome.model and key[2] not in model.versions)
-        known = self._counts[outcome.path, outcome.model, outcome.version] = (model, counts)
+        known = self._counts[outcome.path, outcome.model, version] = (model, counts)
         return known
 
     def _drop(self, model: ModelTraffic) -> None:

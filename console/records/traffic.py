@@ -41,4 +41,9 @@ class TrafficState:
     @property
     def running(self) -> bool:
         """Whether anybody asked in the last seconds."""
-        return self.rate > 0 or self.error_rate > 0
+        return self.asked > 0
+
+    @property
+    def asked(self) -> float:
+        """Requests a second, answered or not."""
+        return self.rate + self.error_rate

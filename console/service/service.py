@@ -6,10 +6,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from console import event_loop
 from console.config import Settings, load_settings
@@ -17,7 +18,7 @@ from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
 from console.files.roots import owner_name
-from console.records import EngineFacts, Event, Principal
+from console.records import EngineFacts, Event, JobState, Principal
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
 from console.service.listening import Listening, close_all, listen_all
@@ -26,6 +27,7 @@ from console.service.notify import Notifier
 from console.service.restore import Kept, Loaded, Remembered, load_again, loaded_of
 from console.service.runtime import EngineLock, group_id, socket_of, taken
 
+T = TypeVar("T")
 _CLOSE_S = 10.0
 """Seconds for the end of all workers."""
 _FRONT = Principal("anonymous", "infer")
@@ -74,7 +76,7 @@ class Service:
         self._loading = True
         self._told_to_end = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._front: FrontProcess | None = None
         self._stop_hearing: Callable[[], None] = lambda: None
         self._engine: Engine
@@ -94,11 +96,13 @@ class Service:
         self._server = self._new_server()
         try:
             await self._server.serve_unix(socket, group=group if group >= 0 else None)
+            await asyncio.to_thread(self._lock.tell, listening=True)
+            self._stop_hearing = self._engine.bus.subscribe(self._hear)
+            loading = self._start(self._load())
             if sockets:
                 await self._start_front(sockets, certificate)
-            await asyncio.to_thread(self._lock.tell, listening=True)
             self._log.say(self._words())
-            await self._until_told()
+            await self._until_told(loading)
         finally:
             await self._end()
         return 0
@@ -126,19 +130,15 @@ class Service:
 
     # its life
 
-    async def _until_told(self) -> None:
-        """Load what is to be loaded, then say that all is ready; to the signal that ends it."""
-        self._stop_hearing = self._engine.bus.subscribe(self._hear)
-        told = asyncio.ensure_future(self._told_to_end.wait())
-        loading = asyncio.ensure_future(self._load())
+    async def _until_told(self, loading: asyncio.Task[None]) -> None:
+        """Say that all is ready once that is loaded which is to be; to the signal that ends it."""
+        told = self._start(self._told_to_end.wait())
         await asyncio.wait((told, loading), return_when=asyncio.FIRST_COMPLETED)
         if loading.done() and (error := loading.exception()) is not None:
             self._unforeseen(error)
         if not told.done():
             self._notifier.ready(self._words())
         await told
-        loading.cancel()
-        await asyncio.gather(loading, return_exceptions=True)
 
     async def _load(self) -> None:
         wanted = [one for one in tuple(self._owed.values()) if await asyncio.to_thread(self._is_there, one.path)]
@@ -161,6 +161,9 @@ class Service:
     async def _end(self) -> None:
         """Finish what was asked, unless somebody hurries; then end all workers."""
         self._notifier.stopping("ends")
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         hurry = asyncio.ensure_future(self._hurry.wait())
         drain = asyncio.ensure_future(self._drain(self._settings.drain_s))
         await asyncio.wait((hurry, drain), return_when=asyncio.FIRST_COMPLETED)
@@ -174,10 +177,20 @@ class Service:
         self._notifier.close()
 
     async def _drain(self, within_s: float) -> None:
-        began = time.monotonic()
+        until = time.monotonic() + within_s
         if self._front is not None:
             await self._front.close(within_s)
-        await self._server.close(max(0.0, within_s - (time.monotonic() - began)))
+        await self._server.close(max(0.0, until - time.monotonic()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._jobs_over(), max(0.0, until - time.monotonic()))
+
+    async def _jobs_over(self) -> None:
+        """Wait for long work, whoever asked for it."""
+        jobs = self._engine.jobs
+        for job in await jobs.list():
+            if job.state is JobState.RUNNING:
+                async for _ in jobs.follow(job.id):
+                    pass
 
     # signals
 
@@ -185,7 +198,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told, number)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self._reload()))
+        loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
 
     def _told(self, number: signal.Signals) -> None:
         """End in order; hurry at the second signal, and at the third be gone: workers end with this process."""
@@ -196,6 +209,9 @@ class Service:
             return
         self._log.say(f"told to end by {number.name}: what was asked is finished, within {self._settings.drain_s:g} s")
         self._told_to_end.set()
+
+    def _reload_soon(self) -> None:
+        self._start(self._reload())
 
     async def _reload(self) -> None:
         """Read configuration, policy and certificates again; what cannot be read leaves things as they are."""
@@ -240,10 +256,12 @@ class Service:
         self._unforeseen(error)
         return True
 
-    def _start(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Have it done in the background, as long as the service is not over."""
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _read_only(self) -> bool:
         return self._options.read_only or self._settings.read_only

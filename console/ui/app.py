@@ -130,7 +130,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """The engine that the screens ask. Raises RuntimeError before the store is open."""
         if self._engine is None:
             raise RuntimeError("the store is not open yet")
-        return self._engine
+        return self.attachment.gone if self.attachment.lost else self._engine
 
     @property
     def mirror(self) -> Mirror:
@@ -294,7 +294,8 @@ class ConsoleApp(Navigator, inherit_bindings=False):
     async def find_engine(self, error: EngineGoneError) -> None:
         """Wait until the engine that is gone is there again; what is shown stays meanwhile. Raises the error where it
         is not one of its own."""
-        lost, engine = self.engine, await self.attachment.regain(error)
+        lost, self.mirror.engine = self.engine, self.attachment.gone
+        engine = await self.attachment.regain(error)
         await lost.close()
         self._engine, self.away = engine, None
         self.mirror.turn_to(engine)

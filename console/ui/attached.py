@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, NoReturn, Self, cast
 
 from textual.worker import WorkerFailed
 
@@ -18,6 +18,30 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 1.0
 """How often an engine that is gone is looked for."""
+_GONE = "the engine is gone; it is tried again every second"
+
+
+class _GoneEngine:
+    """An engine that is gone: whatever it is asked raises EngineGoneError at once."""
+
+    def __getattr__(self, name: str) -> Self:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *_given: object, **_named: object) -> Self:
+        """Whatever was asked."""
+        return self
+
+    def __await__(self) -> Generator[None, None, NoReturn]:
+        yield from ()
+        raise EngineGoneError(_GONE)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> NoReturn:
+        raise EngineGoneError(_GONE)
 
 
 class Attachment:
@@ -29,6 +53,8 @@ class Attachment:
         self._again = again
         self.lost = False
         """Whether the engine is gone, and looked for."""
+        self.gone = cast("EngineApi", _GoneEngine())
+        """What stands for the engine meanwhile."""
 
     @property
     def facts(self) -> EngineFacts | None:
@@ -38,7 +64,7 @@ class Attachment:
     @property
     def refusal(self) -> str | None:
         """Why nothing can be asked of the engine now; None where it can."""
-        return "the engine is gone; it is tried again every second" if self.lost else None
+        return _GONE if self.lost else None
 
     def explains(self, error: Exception) -> bool:
         """Whether an error that nobody caught is that of an engine that is gone, which is told elsewhere."""

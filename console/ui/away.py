@@ -48,7 +48,7 @@ class Away:
             return None
         same = math.isclose(look.engine, now.started, abs_tol=1e-3)
         after = look.number if same else 0
-        missed = [event for event in events if event.number > after and event.kind != "update.progress"]
+        missed = [event for event in events if event.number > after]
         if not missed:
             return None
         failures = sum(event.severity == "failure" and event.kind in _FAILED for event in missed)

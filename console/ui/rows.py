@@ -87,7 +87,7 @@ class Row:
     @property
     def rate(self) -> float | None:
         """Requests of other programs a second; None where there was none."""
-        return self.traffic.rate if self.answers and self.traffic is not None else None
+        return self.traffic.asked if self.answers and self.traffic is not None else None
 
     @property
     def error_rate(self) -> float | None:

@@ -167,6 +167,20 @@ async def _tried(tokens: Principals, secret: str) -> None:
         await tokens.principal(secret)
 
 
+async def test_the_front_tells_who_was_refused_and_that_is_whose_record_it_is(
+    tokens: Principals, book: AccessControl
+) -> None:
+    await tokens.add("ci")
+    front = Actor("anonymous", -1, principal=tokens.of(""))
+    with acting_as(front):
+        for who in ("ci", "anonymous", "somebody"):
+            await tokens.refused("GET v2/models/wine", "wine", "ci may not ask this model", who, "192.0.2.1")
+    with acting_as(Actor("bob", 4321)):
+        await tokens.refused("anything", "", "it is not bob", "ci")
+    told = [(entry.who["user"], entry.detail["asked_by"]) for entry in book.entries()[-4:]]
+    assert told == [("token ci", "token ci"), ("anonymous", "anonymous"), ("anonymous", "somebody"), ("bob", "ci")]
+
+
 async def test_a_token_that_has_expired_lets_nobody_in(tokens: Principals, monkeypatch: pytest.MonkeyPatch) -> None:
     made = await tokens.add("ci", expires=time.time() + 1000)
     handle = (await tokens.principal(made.secret)).handle

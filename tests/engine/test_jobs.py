@@ -25,7 +25,7 @@ from tests.engine.through_bytes import through_bytes
 from tests.warm import Opening
 
 RECIPE = '[data]\ntrain = "train.csv"\nholdout = "train.csv"\ntarget = "y"\n'
-FOREVER = f'{RECIPE}\n[retrain]\ncommand = ["/bin/sh", "-c", "sleep 1000"]\n'
+FOREVER = f'{RECIPE}\n[retrain]\ncommand = ["/bin/sh", "-c", "sleep 1000", "{{candidate}}"]\n'
 
 
 @pytest.fixture
@@ -88,8 +88,10 @@ async def begun(jobs: Jobs, release: asyncio.Event) -> tuple[asyncio.Task[str], 
 
 async def test_who_asked_may_go_and_the_work_goes_on(engine: Engine) -> None:
     release = asyncio.Event()
+    token = acting.set(Actor("ada", 4711))
     asked, job = await begun(engine.jobs, release)
-    assert (job.kind, job.artifact, job.state, job.ended) == ("convert", "a.joblib", JobState.RUNNING, None)
+    acting.reset(token)
+    assert (job.kind, job.artifact, job.who, job.ended) == ("convert", "a.joblib", "ada", None)
     asked.cancel()
     with suppress(asyncio.CancelledError):
         await asked
@@ -161,15 +163,13 @@ async def test_what_nobody_expected_is_told_once_nobody_waits(engine: Engine) ->
 async def test_an_update_whose_client_has_gone_leaves_its_candidate(engine: Engine) -> None:
     client = through_bytes(engine)
     plan = await client.updates.plan("a.joblib")
-    token = acting.set(Actor("ada", 4711))
     asked = asyncio.ensure_future(client.updates.run(plan))
-    acting.reset(token)
     await told(engine, EventKind.UPDATE_PROGRESS, "a.joblib")
     asked.cancel()
     await asyncio.wait([asked])
     job = await ended(engine.jobs, 1)
-    assert (job.who, job.kind, job.state) == ("ada", "update", JobState.DONE)
-    assert "candidate waits" in job.result
+    assert (job.kind, job.state) == ("update", JobState.DONE)
+    assert "a candidate, " in job.result
     next_console = Mirror(client)
     await next_console.catch_up()
     assert next_console.pending("a.joblib") is not None

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import joblib
@@ -18,7 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from console.composition import LocalDoor
 from console.config import config_dir, state_dir, store_key
 from console.engine.remote import RemoteEngine
-from console.records import WorkerState
+from console.errors import OperationError
+from console.records import Changes, WorkerState
 from console.service.runtime import LOCK, SOCKET, running
 from tests.service.serving import Served, command, until
 
@@ -62,8 +64,8 @@ def test_from_the_start_to_the_end(store: Path, place: Path) -> None:
     assert running(store) is None
     assert not Path(state["socket"]).exists()
     assert (place / store_key(store) / LOCK).exists()
-    code, told, _ = command("status", str(store), "--json")
-    assert (code, told["error"]["message"]) == (1, f"no engine serves {store}")
+    with pytest.raises(OperationError, match=f"no engine serves {store}"):
+        _known(store)
 
 
 def test_settings_are_read_again(store: Path) -> None:
@@ -103,8 +105,9 @@ def test_what_was_loaded_is_loaded_again_after_a_crash(store: Path) -> None:
     assert running(store) is None
     with Served(store, "--no-http") as two:
         two.hear("READY=1")
-        _, state, _ = command("status", str(store), "--json")
-        assert state["models"] == [{"path": "one.joblib", "state": "ready", "copies": 1}]
+        assert [(one.path, one.state, one.copies) for one in _known(store).workers] == [
+            ("one.joblib", WorkerState.READY, 1)
+        ]
         two.read("1 of 1 models answer again")
         children = two.children()
         assert two.end() == 0
@@ -124,6 +127,45 @@ def test_one_that_fails_ends_nothing(store: Path) -> None:
         assert until(lambda: "gone" not in kept.read_text())
         assert "broken.joblib" in kept.read_text()
         assert one.end() == 0
+
+
+def test_the_front_is_started_again_and_ends_with_its_engine(store: Path) -> None:
+    with Served(store, "--http", "127.0.0.1:0") as one:
+        one.hear("READY=1")
+        facts = _known(store).status.engine
+        assert facts is not None
+        (address,) = facts.http
+        assert _asked(f"{address}/readyz") == b'{"ready":true}'
+        (front,) = _fronts(one)
+        front.kill()
+        one.read("another one starts in 0 s")
+        one.read("the HTTP front answers again")
+        assert _asked(f"{address}/readyz") == b'{"ready":true}'
+        (front,) = _fronts(one)
+        assert one.end(signal.SIGKILL) == -signal.SIGKILL
+        assert psutil.wait_procs([front], timeout=60)[1] == []
+
+
+def _known(store: Path) -> Changes:
+    """Everything that the engine which serves a store tells of."""
+
+    async def ask() -> Changes:
+        engine = await LocalDoor().attach(str(store))
+        try:
+            return await engine.changes(wait=False)
+        finally:
+            await engine.close()
+
+    return asyncio.run(ask())
+
+
+def _asked(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=60) as answer:
+        return bytes(answer.read())
+
+
+def _fronts(one: Served) -> list[psutil.Process]:
+    return [child for child in one.children() if "console.http.front" in child.cmdline()]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")

@@ -10,6 +10,7 @@ from console.engine.change_log import ChangeLog
 from console.errors import EngineGoneError, UsageError
 from console.records import Changes, Event, Job, Json, Layer, MissedEvents, NewToken, Principal, StoreStatus, Token
 from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
+from tests.ui.fed_serving import FedServing
 from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
 from tests.ui.feeder import Feeder
 
@@ -79,6 +80,7 @@ class FedEngine:
         self.models = FedModels(feeder)
         self.data = FedData(feeder)
         self.inference = FedInference(feeder)
+        self.serving = FedServing(feeder)
         self.monitor = FedMonitor(feeder)
         self.updates = FedUpdates(feeder)
         self.acceleration = FedAcceleration(feeder)

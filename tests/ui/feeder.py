@@ -24,12 +24,15 @@ from console.records import (
     Json,
     Layer,
     ModelData,
+    ModelStatistics,
     OnnxComparison,
     Permissions,
     Prediction,
     ProbeState,
     RecipeFacts,
     Report,
+    RequestOutcome,
+    ServedModel,
     StoreStatus,
     Target,
     TrafficState,
@@ -64,6 +67,9 @@ class Feeder:
         self.views: dict[str, WorkerView] = {}
         self.probes: dict[str, ProbeState] = {}
         self.traffic: dict[str, TrafficState] = {}
+        self.served: tuple[ServedModel, ...] = ()
+        self.statistics: tuple[ModelStatistics, ...] = ()
+        self.worst: tuple[RequestOutcome, ...] = ()
         self.recorders: dict[str, Any] = {}
         self.explanations: dict[str, Explanation] = {}
         self.logs: dict[str, WorkerLog] = {}

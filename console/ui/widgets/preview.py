@@ -258,7 +258,7 @@ def _measured(mirror: Mirror, row: Row, width: int) -> Line:
     parts: list[tuple[str, str] | Content] = [("latency ", "$quiet")]
     if row.traffic is not None and row.traffic.whole is not None:
         recent, drawn, style = row.traffic.whole, "request.p99", "$chart-requests"
-        parts.append((f"{text.rate(row.traffic.rate)}/s asked  ", "bold"))
+        parts.append((f"{text.rate(row.traffic.asked)}/s asked  ", "bold"))
     if recent is not None:
         if measured is not None:
             parts.append((spark(measured.bins(drawn, 2 * room, SPARK_SECONDS)), style))

@@ -129,7 +129,7 @@ def _figures(mirror: Mirror, row: Row) -> str:
     recent = (measured.recent() if measured is not None else None) or row.measured
     parts = [f"{rate_words(probe.rate)}/s"] if probe is not None and probe.running else []
     if row.traffic is not None and row.traffic.whole is not None:
-        parts, recent = [f"{rate_words(row.traffic.rate)}/s asked"], row.traffic.whole
+        parts, recent = [f"{rate_words(row.traffic.asked)}/s asked"], row.traffic.whole
     if recent is not None:
         parts += [f"p50 {text.milliseconds(recent.p50)}", f"p99 {text.milliseconds(recent.p99)}"]
     return text.joined([*parts, text.size(row.rss)])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from console.records import Quantiles, TrafficState
+from console.records import Quantiles, RequestOutcome, TrafficState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
 from console.ui.states import failing_words
+
+_ID = 18
+"""Cells for the id of a request in a list."""
 
 
 def request_lines(traffic: TrafficState | None, width: int) -> tuple[Content, ...]:
@@ -20,7 +23,7 @@ def request_lines(traffic: TrafficState | None, width: int) -> tuple[Content, ..
         glyph, style = "✖", "bold $error"
     failed = failing_words(traffic) if traffic.failing else text.count(traffic.errors, "error")
     told = [
-        (0, Content.assemble((f"{text.sign(glyph)} requests ", style), f"{text.rate(traffic.rate)}/s")),
+        (0, Content.assemble((f"{text.sign(glyph)} requests ", style), f"{text.rate(traffic.asked)}/s")),
         (5, Content(f"{traffic.requests:,} in all")),
         (1 if traffic.errors else 6, Content.styled(failed, "$error" if traffic.failing else "$quiet")),
         (2, Content.styled(quantiles("whole", traffic.whole), "$quiet")),
@@ -47,3 +50,41 @@ def quantiles(name: str, measured: Quantiles | None) -> str:
     if measured is None:
         return ""
     return f"{name} {text.milliseconds(measured.p50)}, p99 {text.milliseconds(measured.p99)}"
+
+
+def outcome_line(outcome: RequestOutcome, width: int) -> Content:
+    """`  5s ago   1.4 s  ✖ deadline  r-9f2c  4 rows`, in this width."""
+    cause, style = (f"✖ {safe(outcome.error, 16)}", "$error") if outcome.error else ("slow", "$quiet")
+    parts = [
+        (f"{text.ago(outcome.when):>8}", "$quiet"),
+        (f"{text.milliseconds(outcome.total_ms):>8}", "bold"),
+        (text.padded(text.cut(text.sign(cause), 14), 14), style),
+        (text.padded(text.cut_middle(safe(outcome.id, 60), _ID), _ID), "bold"),
+        (text.count(outcome.rows, "row") if outcome.rows else f"{text.size(outcome.bytes_in)} in", "$quiet"),
+    ]
+    return text.cut_content(Content("  ").join([Content.styled(*part) for part in parts]), width, middle=False)
+
+
+def outcome_words(outcome: RequestOutcome) -> list[Content]:
+    """All that is known of one request: who asked what, how long it took where, what was wrong."""
+    trace = outcome.trace.split("-")[1] if outcome.trace.count("-") > 1 else outcome.trace
+    named = [
+        f"request {safe(outcome.id, 60)}" if outcome.id else "request without an id",
+        f"version {safe(outcome.version, 20)}" if outcome.version else "",
+        f"from {safe(outcome.who, 40)}" if outcome.who else "",
+        text.clock(outcome.when),
+    ]
+    ms = text.milliseconds
+    times = [f"{ms(outcome.total_ms)} in all"]
+    if not outcome.error:
+        times += [f"{ms(outcome.queue_ms)} waiting", f"{ms(outcome.model_ms)} in the model"]
+    sizes = [text.count(outcome.rows, "row"), f"call of {outcome.batch:,}" if outcome.batch else ""]
+    sizes += [f"{text.size(outcome.bytes_in)} in", f"{text.size(outcome.bytes_out)} out"]
+    lines = [text.joined(named), text.joined([*times, *sizes])]
+    lines += [f"trace {safe(trace, 60)}"] if trace else []
+    told = [Content.styled(line, "$quiet" if number else "") for number, line in enumerate(lines)]
+    if outcome.error:
+        told.append(Content.styled(f"{safe(outcome.error, 40)}: {safe(outcome.message, 300)}", "$error"))
+    if outcome.sample:
+        told.append(Content.assemble(("inputs ", "$quiet"), text.one_line(outcome.sample, 300)))
+    return told

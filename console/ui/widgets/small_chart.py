@@ -198,7 +198,7 @@ def _asked(traffic: TrafficState) -> list[list[Part]]:
         if whole is None
         else [_figure("p50", text.milliseconds(whole.p50)), _figure("p99", text.milliseconds(whole.p99))]
     )
-    return [*times, _figure("asks", f"{text.rate(traffic.rate)} /s"), *failing]
+    return [*times, _figure("asks", f"{text.rate(traffic.asked)} /s"), *failing]
 
 
 def _left_alone(row: Row, measured: Series | None) -> str:
