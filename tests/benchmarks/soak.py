@@ -25,8 +25,9 @@ from typing import Any
 
 import psutil
 
-from console.engine.remote import RemoteEngine
 from console.errors import ConsoleError
+from console.records import EngineFacts
+from console.service.attach import require
 from tests.benchmarks import models, service
 from tests.benchmarks.programs import Program, console
 
@@ -145,7 +146,7 @@ def _count(day: Day, cause: str, *, untold: bool) -> None:
 
 async def _trouble(day: Day, store: Path, made: dict[str, Any], given: argparse.Namespace) -> None:
     """Reload in turn, kill a worker every few seconds, measure."""
-    engine = await RemoteEngine.connect(_socket(store))
+    engine = await require(store)
     begun, paths = time.monotonic(), sorted(f"{name}.onnx" if "onnx" in name else f"{name}.pkl" for name in made)
     try:
         killed = begun
@@ -157,7 +158,7 @@ async def _trouble(day: Day, store: Path, made: dict[str, Any], given: argparse.
             if time.monotonic() - killed >= PERIOD_S:
                 killed = time.monotonic()
                 await _kill_one(day, engine, paths)
-                day.states.append(_state(engine_pid=(await engine.status()).engine.pid))
+                day.states.append(_state((await engine.status()).engine))
             await asyncio.sleep(0.02)
     finally:
         await engine.close()
@@ -171,16 +172,9 @@ async def _kill_one(day: Day, engine: Any, paths: list[str]) -> None:
     day.kills += 1
 
 
-def _socket(store: Path) -> Path:
-    from console.service.runtime import find
-
-    found = find(store)
-    assert found is not None
-    return Path(found.socket)
-
-
-def _state(engine_pid: int) -> tuple[float, int, int]:
-    engine = psutil.Process(engine_pid)
+def _state(facts: EngineFacts | None) -> tuple[float, int, int]:
+    assert facts is not None
+    engine = psutil.Process(facts.pid)
     children = engine.children(recursive=True)
     front = [one for one in children if "console.http.front" in " ".join(one.cmdline())]
     own = [engine, *front]
