@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -167,7 +166,8 @@ class ClientLine(FrameLine):
     def _introduce(self) -> None:
         if not self._greeted:
             self._greeted = True
-            self.send(codec.encode(protocol.hello(self._server.root, os.getpid(), self._server.instance)))
+            server = self._server
+            self.send(codec.encode(protocol.hello(server.root, server.instance, self._bounds.caps.body)))
 
     def _regard_reading(self) -> None:
         if self.transport is None or self.transport.is_closing():
@@ -188,7 +188,7 @@ class ClientLine(FrameLine):
     def _greet(self, hello: Hello) -> None:
         self._hello = hello
         try:
-            protocol.agree(protocol.hello("", 0), hello, "the program that asks")
+            protocol.agree(protocol.hello(""), hello, "the program that asks")
         except OperationError as error:
             self.refuse(f"{error.message}; {error.hint}")
 
@@ -264,6 +264,8 @@ class ClientLine(FrameLine):
 
     def _send(self, kind: Kind, number: int, value: Any, name: str = "") -> None:
         body, json = protocol.to_body(value)
+        if self._hello is not None and len(body) > self._hello.body:
+            raise OperationError(f"the answer has {len(body)} bytes, and this program takes {self._hello.body}")
         self._send_head(Head(kind, number, json, name), body)
 
     def _send_head(self, head: Head, body: Body = b"") -> None:
