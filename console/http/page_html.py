@@ -28,7 +28,7 @@ MAX_FIELDS = 60
 
 
 @dataclass
-class Asked:
+class FormAnswer:
     """What was asked in the form, and the answer to it or why there is none; `host` is whom the browser asked."""
 
     host: str = "localhost"
@@ -45,7 +45,7 @@ def page(
     models: Sequence[ServedModel],
     statistics: Sequence[ModelStatistics],
     chosen: ServedModel | None,
-    asked: Asked,
+    asked: FormAnswer,
 ) -> bytes:
     """The whole document."""
     ready = sum(model.ready for model in models)
@@ -71,7 +71,7 @@ def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics],
     more = "" if chosen is not None else _MORE_HEADS
     return (
         f'<section class="card scroll"><table><thead><tr><th>State</th><th>Model</th>{more}'
-        f'<th class="number">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f'<th class="number wide">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
     )
 
 
@@ -82,7 +82,8 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     own = [item for item in statistics if item.name == model.name]
     requests = sum(item.success.count + item.fail.count for item in own)
     link = "/?" + urlencode({"model": model.name})
-    reason = "" if model.ready or not model.reason else f'<div class="small soft">{escape(model.reason)}</div>'
+    failed = not model.ready and bool(model.reason) and _waiting(model)[2] == "bad"
+    reason = f'<div class="small soft">{escape(model.reason)}</div>' if failed else ""
     more = ""
     if not short:
         alive = [escape(version.version) for version in newest_first(model) if version.state in _ALIVE]
@@ -95,7 +96,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     return (
         f"<tr{' class=chosen' if chosen else ''}><td>{_state(model)}</td>"
         f'<td class="name"><a href="{escape(link)}">{escape(model.name)}</a>{reason}</td>{more}'
-        f'<td class="number">{_latency(own)}</td></tr>'
+        f'<td class="number wide">{_latency(own)}</td></tr>'
     )
 
 
@@ -103,15 +104,20 @@ _ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
-    if model.ready:
-        glyph, word, colour = _STATES[ServedState.AVAILABLE]
-    elif any(version.state is ServedState.LOADING for version in model.versions):
-        glyph, word, colour = _STATES[ServedState.LOADING]
-    elif model.verdict == "safe" and not model.reason:
-        glyph, word, colour = "○", "not loaded", "idle"
-    else:
-        glyph, word, colour = "✖", "not ready", "bad"
+    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.ready else _waiting(model)
     return f'<span class="state {colour}">{glyph} {word}</span>'
+
+
+def _waiting(model: ServedModel) -> tuple[str, str, str]:
+    """How a model that does not answer is shown."""
+    states = {version.state for version in model.versions}
+    if ServedState.LOADING in states:
+        return _STATES[ServedState.LOADING]
+    if ServedState.START in states and model.settings.load == "demand":
+        return "○", "on demand", "idle"
+    if ServedState.START in states or model.settings.load == "never" or not (model.versions or model.reason):
+        return "○", "not loaded", "idle"
+    return "✖", "not ready", "bad"
 
 
 def _latency(statistics: Iterable[ModelStatistics]) -> str:
@@ -121,7 +127,7 @@ def _latency(statistics: Iterable[ModelStatistics]) -> str:
     return f"{whole.ns / whole.count / 1e6:.2f} ms" if whole.count else "–"
 
 
-def _detail(model: ServedModel, asked: Asked) -> str:
+def _detail(model: ServedModel, asked: FormAnswer) -> str:
     return (
         f'<section class="card detail"><div class="pad"><h2>{escape(model.name)}</h2>{_facts(model)}</div>'
         f"{_notice(asked)}{_answer(asked)}"
@@ -172,14 +178,14 @@ def _version(version: ServedVersion) -> str:
     return f'<div class="version">Version {escape(version.version)} {state}{shown}{reason}</div>'
 
 
-def _notice(asked: Asked) -> str:
+def _notice(asked: FormAnswer) -> str:
     if not asked.error:
         return ""
     hint = f'<p class="soft">{escape(asked.hint)}</p>' if asked.hint else ""
     return f'<div class="pad" id="answer"><div class="notice"><p>{escape(asked.error)}</p>{hint}</div></div>'
 
 
-def _form(model: ServedModel, asked: Asked) -> str:
+def _form(model: ServedModel, asked: FormAnswer) -> str:
     names = field_names(model)
     link = "/?" + urlencode({"model": model.name}) + "#answer"
     cells = "".join(
@@ -209,7 +215,7 @@ def field_names(model: ServedModel) -> Sequence[str]:
     return names if len(names) <= MAX_FIELDS else ()
 
 
-def _methods(model: ServedModel, asked: Asked) -> str:
+def _methods(model: ServedModel, asked: FormAnswer) -> str:
     if len(model.methods) < 2:
         return ""
     wanted = asked.fields.get("method", "")
@@ -219,7 +225,7 @@ def _methods(model: ServedModel, asked: Asked) -> str:
     return f'<label>Method<select name="method">{options}</select></label>'
 
 
-def _answer(asked: Asked) -> str:
+def _answer(asked: FormAnswer) -> str:
     if asked.outputs is None:
         return ""
     shown = "".join(_output(name, values, asked.classes) for name, values in asked.outputs.items())
