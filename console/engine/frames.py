@@ -28,7 +28,7 @@ class Caps:
     """The largest head and body that are taken."""
 
     head: int = 1 << 16
-    body: int = 1 << 28
+    body: int = 1 << 26
 
 
 def frame(head: bytes, body: Body = b"") -> bytes:
@@ -98,11 +98,13 @@ class FrameLine(asyncio.Protocol):
         """The other end has sent what means nothing."""
         self.abort()
 
-    def send(self, head: bytes, body: Body = b"") -> None:
-        """Send a frame, in order."""
-        if not self._out:
+    def send(self, head: bytes, body: Body = b"", *, alone: bool = False) -> None:
+        """Send a frame, in order; one that is `alone` in its turn at once."""
+        if not (self._out or alone):
             self._loop.call_soon(self.flush)
         self._out += (_LENGTHS.pack(len(head), len(body)), head, body)
+        if alone:
+            self.flush()
 
     def flush(self) -> None:
         """Hand what is to be sent to the system."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from console.engine.api import EngineApi
 from console.engine.callers import Caller, Principals, nobody, user
+from console.engine.frames import Caps
 from console.engine.server_line import Bounds, ClientLine
 from console.engine.unix_socket import Peer, listening, peer_of, widen
 from console.errors import ConsoleError
@@ -21,7 +22,7 @@ __all__ = ["EngineServer"]
 
 _MOST_OF_A_USER = 64
 _GUEST = Bounds()
-_FRONT = Bounds(calls=10_000, unread=1 << 28)
+_FRONT = Bounds(calls=10_000, unread=1 << 28, caps=Caps(body=1 << 29))
 _GOODBYE_S = 2.0
 
 
@@ -64,7 +65,7 @@ class EngineServer:
         sock = await asyncio.to_thread(listening, path, group)
         made = await asyncio.to_thread(os.stat, path)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: _Guest(self), sock=sock)
+        server = await loop.create_server(lambda: _Guest(self), sock=sock)
         self._listening.append((server, path, (made.st_dev, made.st_ino)))
 
     def adopt(self, sock: socket.socket, *, front: bool = True) -> None:
@@ -115,14 +116,22 @@ class EngineServer:
         elif sum(one.uid == peer.uid for one in self._lines) > _MOST_OF_A_USER:
             line.refuse(f"{_MOST_OF_A_USER} programs of this user are attached to the engine, and no more are taken")
         else:
-            self._keep(self._identify(line, peer))
+            self._keep(self._identify(line, peer), line)
 
     # inside
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None], line: ClientLine | None = None) -> None:
+        def done(task: asyncio.Task[None]) -> None:
+            self._adopting.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, Exception):
+                self._on_failure(error)
+            if error is not None and line is not None:
+                line.abort()
+
         task = asyncio.ensure_future(work)
         self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task.add_done_callback(done)
 
     async def _identify(self, line: ClientLine, peer: Peer) -> None:
         try:
