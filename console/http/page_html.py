@@ -28,7 +28,7 @@ MAX_FIELDS = 60
 
 
 @dataclass
-class Asked:
+class FormAnswer:
     """What was asked in the form, and the answer to it or why there is none; `host` is whom the browser asked."""
 
     host: str = "localhost"
@@ -45,7 +45,7 @@ def page(
     models: Sequence[ServedModel],
     statistics: Sequence[ModelStatistics],
     chosen: ServedModel | None,
-    asked: Asked,
+    asked: FormAnswer,
 ) -> bytes:
     """The whole document."""
     ready = sum(model.ready for model in models)
@@ -121,7 +121,7 @@ def _latency(statistics: Iterable[ModelStatistics]) -> str:
     return f"{whole.ns / whole.count / 1e6:.2f} ms" if whole.count else "–"
 
 
-def _detail(model: ServedModel, asked: Asked) -> str:
+def _detail(model: ServedModel, asked: FormAnswer) -> str:
     return (
         f'<section class="card detail"><div class="pad"><h2>{escape(model.name)}</h2>{_facts(model)}</div>'
         f"{_notice(asked)}{_answer(asked)}"
@@ -172,14 +172,14 @@ def _version(version: ServedVersion) -> str:
     return f'<div class="version">Version {escape(version.version)} {state}{shown}{reason}</div>'
 
 
-def _notice(asked: Asked) -> str:
+def _notice(asked: FormAnswer) -> str:
     if not asked.error:
         return ""
     hint = f'<p class="soft">{escape(asked.hint)}</p>' if asked.hint else ""
     return f'<div class="pad" id="answer"><div class="notice"><p>{escape(asked.error)}</p>{hint}</div></div>'
 
 
-def _form(model: ServedModel, asked: Asked) -> str:
+def _form(model: ServedModel, asked: FormAnswer) -> str:
     names = field_names(model)
     link = "/?" + urlencode({"model": model.name}) + "#answer"
     cells = "".join(
@@ -209,7 +209,7 @@ def field_names(model: ServedModel) -> Sequence[str]:
     return names if len(names) <= MAX_FIELDS else ()
 
 
-def _methods(model: ServedModel, asked: Asked) -> str:
+def _methods(model: ServedModel, asked: FormAnswer) -> str:
     if len(model.methods) < 2:
         return ""
     wanted = asked.fields.get("method", "")
@@ -219,7 +219,7 @@ def _methods(model: ServedModel, asked: Asked) -> str:
     return f'<label>Method<select name="method">{options}</select></label>'
 
 
-def _answer(asked: Asked) -> str:
+def _answer(asked: FormAnswer) -> str:
     if asked.outputs is None:
         return ""
     shown = "".join(_output(name, values, asked.classes) for name, values in asked.outputs.items())
