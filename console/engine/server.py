@@ -69,7 +69,7 @@ class EngineServer:
         sock = await asyncio.to_thread(listening, path, group)
         made = await asyncio.to_thread(os.stat, path)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: _Guest(self), sock=sock)
+        server = await loop.create_server(lambda: _Guest(self), sock=sock)
         self._listening.append((server, path, (made.st_dev, made.st_ino)))
 
     def adopt(self, sock: socket.socket, *, front: bool = True) -> None:

@@ -11,17 +11,19 @@ from urllib.parse import quote, urlencode
 from console import __version__
 from console.http.answers import SCORES
 from console.http.json_body import encode
+from console.http.named import newest_first
 from console.http.page_style import STYLE
 from console.records import Durations, ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
 
 _STATES = {
-    ServedState.START: ("◔", "starting", "warn"),
+    ServedState.START: ("○", "not loaded", "idle"),
     ServedState.LOADING: ("◔", "loading", "warn"),
     ServedState.AVAILABLE: ("●", "ready", "good"),
     ServedState.UNLOADING: ("◑", "unloading", "warn"),
     ServedState.END: ("○", "ended", "idle"),
 }
 _SHOWN_ROWS = 50
+_SHOWN_TENSORS = 6
 MAX_FIELDS = 60
 
 
@@ -83,7 +85,8 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     reason = "" if model.ready or not model.reason else f'<div class="small soft">{escape(model.reason)}</div>'
     more = ""
     if not short:
-        versions = ", ".join(escape(version.version) for version in model.versions if version.state in _ALIVE) or "–"
+        alive = [escape(version.version) for version in newest_first(model) if version.state in _ALIVE]
+        versions = ", ".join(alive) or "–"
         known = (model.model_class or model.format).rpartition(".")[2]
         more = (
             f'<td class="wide">{versions}</td><td class="wide small">{escape(known)}</td>'
@@ -96,13 +99,13 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     )
 
 
-_ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.START, ServedState.UNLOADING)
+_ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
     if model.ready:
         glyph, word, colour = _STATES[ServedState.AVAILABLE]
-    elif any(version.state in (ServedState.START, ServedState.LOADING) for version in model.versions):
+    elif any(version.state is ServedState.LOADING for version in model.versions):
         glyph, word, colour = _STATES[ServedState.LOADING]
     elif model.verdict == "safe" and not model.reason:
         glyph, word, colour = "○", "not loaded", "idle"
@@ -142,7 +145,9 @@ def _facts(model: ServedModel) -> str:
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts.items()) + "</dl>"
 
 
-def _tensors(tensors: Iterable[Tensor]) -> str:
+def _tensors(tensors: Sequence[Tensor]) -> str:
+    if len(tensors) > _SHOWN_TENSORS:
+        return f"{len(tensors)} columns, each {tensors[0].datatype} {_shape(tensors[0].shape)}"
     return "<br>".join(f"{escape(tensor.name)} {tensor.datatype} {_shape(tensor.shape)}" for tensor in tensors)
 
 
@@ -153,7 +158,7 @@ def _shape(shape: Iterable[int]) -> str:
 def _versions(model: ServedModel) -> str:
     if not model.versions:
         return '<p class="soft">none is loaded</p>'
-    return "".join(_version(version) for version in reversed(model.versions[-20:]))
+    return "".join(_version(version) for version in newest_first(model)[:20])
 
 
 def _version(version: ServedVersion) -> str:

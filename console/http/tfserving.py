@@ -13,7 +13,7 @@ from console.http.answers import outputs
 from console.http.inputs import Inputs
 from console.http.json_body import json_response, read_json
 from console.http.messages import JSON, Request, Response
-from console.http.named import find_version, model_name, version_of
+from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.operations import ASKED, Operation
 from console.http.routing import Needs, Route
 from console.http.table_inputs import from_examples, from_inputs, from_instances
@@ -60,14 +60,14 @@ _EXAMPLES = msgspec.json.Decoder(ExamplesHead)
 async def status(request: Request, engine: EngineApi) -> Response:
     """GET v1/models/{name}[/versions/{version}|/labels/{label}]."""
     model = await engine.serving.model(model_name(request))
-    versions = model.versions
+    versions = newest_first(model)
     if (version := find_version(model, version_of(request))) is not None:
-        versions = (version,)
+        versions = [version]
     elif label := request.params.get("label"):
-        versions = tuple(version for version in versions if label in version.labels)
+        versions = [version for version in versions if label in version.labels]
         if not versions:
             raise NotServedError(f"{model.name} has no version with the label {label[:60]!r}.")
-    return json_response(StatusAnswer([version_status(version) for version in reversed(versions)]))
+    return json_response(StatusAnswer([version_status(version) for version in versions]))
 
 
 async def metadata(request: Request, engine: EngineApi) -> Response:

@@ -20,6 +20,7 @@ EXPECTED = {
     "ls", "inspect", "predict", "evaluate", "probe", "update", "history", "rollback",
     "accelerate", "watch", "convert", "doctor", "audit", "demo", "completion",
     "keygen", "sign", "verify", "seal", "unseal", "serve", "status", "token",
+    "jobs",
 }  # fmt: skip
 
 

@@ -242,7 +242,7 @@ async def test_another_user_names_no_file_outside_the_store(everyones: Path) -> 
 
     status = Stuck(STATUS)
     status.go_on.set()
-    async with served(StandIn(data__columns=columns, status=status), everyones, group=NOBODY):
+    async with served(StandIn(status=status, data__columns=columns), everyones, group=NOBODY):
         assert os.stat(everyones).st_gid == NOBODY
         async with process("columns", everyones, str(NOBODY)) as client:
             assert await line(client) == "answered"

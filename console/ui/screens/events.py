@@ -61,7 +61,8 @@ class EventsScreen(ConsoleScreen):
         away = self.app.away
         if away is not None:
             seen = sum(event.number <= away.after for event in recent)
-            lines.insert(len(lines) - seen, (away, Content.styled(f"{text.sign('──')} {away.words}", "$accent")))
+            words = f"{text.sign('──')} {away.words}"
+            lines.insert(len(lines) - seen, (away, Content.styled(words, "$accent")))
         return lines
 
     def _shown(self) -> Event | None:

@@ -128,7 +128,8 @@ class StatusLine(Widget):
             return []
         if app.attachment.lost:
             return [(10, Content.styled(" engine gone, trying again ", "bold reverse $error"))]
-        counts = [(4, Content.styled(f"engine {facts.pid}, up {text.uptime(time.time() - facts.started)}", "$quiet"))]
+        words = f"engine {facts.pid}, up {text.uptime(time.time() - facts.started)}"
+        counts = [(6, Content.styled(words, "$quiet"))]
         if running := sum(job.state is JobState.RUNNING for job in app.mirror.jobs):
-            counts.append((6, Content.styled(text.count(running, "job"), "$accent")))
+            counts.append((5, Content.styled(text.count(running, "job"), "$accent")))
         return counts
