@@ -12,7 +12,9 @@ from console.http.bodies import Parts
 from console.http.errors import Refused
 from console.http.limits import Held, Limits
 
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
+_METHODS = {
+    name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE")
+}
 _SINGLE = frozenset(
     (
         b"host",
