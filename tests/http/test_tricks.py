@@ -75,7 +75,6 @@ ODD = {
     "an unknown method": (b"BREW /v2/models/m HTTP/1.1\r\n" + HOST + b"\r\n", 501),
     "a method of WebDAV": (b"PROPFIND /v2/models/m HTTP/1.1\r\n" + HOST + b"\r\n", 501),
     "CONNECT": (b"CONNECT example.org:443 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
-    "TRACE": (b"TRACE /v2/models/m HTTP/1.1\r\n" + HOST + b"\r\n", 405),
     "RTSP": (b"SETUP /v2/models/m RTSP/1.0\r\n" + HOST + b"\r\n", 400, 501, 505),
     "HTTP/2 with prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "HTTP/2.0 in a line of HTTP/1": (b"GET /v2/models/m HTTP/2.0\r\n" + HOST + b"\r\n", 505),
