@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -30,12 +29,6 @@ class Actor:
         if self.principal is None:
             return self.name
         return ANONYMOUS if self.principal.name == ANONYMOUS else f"token {self.principal.name}"
-
-    @property
-    def is_guest(self) -> bool:
-        """Whether this is neither root nor the user that the engine runs as: what it names, the engine must not open
-        with rights that are its own."""
-        return self.principal is not None or self.uid not in (0, os.geteuid())
 
     def recorded(self) -> dict[str, Json]:
         """The `who` of a line in the audit log."""

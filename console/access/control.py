@@ -133,6 +133,12 @@ class AccessControl:
         return who()
 
     @property
+    def is_guest(self) -> bool:
+        """Whether another user than the engine's asks: files that they name are read and written with its rights."""
+        actor = acting.get()
+        return actor is not None and (actor.principal is not None or actor.uid != os.geteuid())
+
+    @property
     def role(self) -> str:
         """The role of whoever asks: view, infer, operate or administer."""
         return self.permission.role.word

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from console.access.actor import ANONYMOUS
+from console.access.actor import ANONYMOUS, Actor, acting, acting_as
 from console.access.control import AccessControl
 from console.closing import closing_fd
 from console.config import state_dir, store_key
@@ -22,10 +22,12 @@ from console.errors import ConflictError, ConsoleError, InputError, OperationErr
 from console.files.opening import identity_of
 from console.locks import LOCK_TRY_S, locked, retried
 from console.os_errors import hint, why
-from console.records import FileIdentity, NewToken, Principal, Token
+from console.records import FileIdentity, Json, NewToken, Principal, Token
 from console.trust.tokens import MOST_TOKENS, KeptToken, digest_of, id_of, named, new_secret, parse, serialised
 
 Tokens = tuple[KeptToken, ...]
+Seen = tuple[Path, FileIdentity | None]
+"""Which file was read last, and as which one of that name."""
 
 LAST_USED_S = 3600.0
 """How coarsely it is kept when a token was last used."""
@@ -47,7 +49,7 @@ class Principals:
         self._handles: dict[str, str] = {}
         self._principals: dict[str, Principal] = {}
         self._used: dict[str, float] = {}
-        self._seen: tuple[Path, FileIdentity | None] | None = None
+        self._seen: Seen | None = None
         self._looked = 0.0
         self._told = ""
         self._task: asyncio.Task[None] | None = None
@@ -85,11 +87,9 @@ class Principals:
             raise UsageError("a token expires at a moment to come", hint="name the days it is to last: --expires 90")
         secret = new_secret()
         kept = KeptToken(
-            id_of(secret) or "", digest_of(secret), name, known, models, rate, now, self._access.who, expires
+            id_of(secret) or "", digest_of(secret), name, known, models, rate, now, _text(self._access.who), expires
         )
-        await self._access.record("token", "", None, f"add {name}: intent", role=role, models=[*models])
-        await self._change(lambda tokens: _added(tokens, kept))
-        await self._access.record("token", "", None, f"add {name}: done")
+        await self._recorded(f"add {name}", lambda tokens: _added(tokens, kept), role=role, models=[*models])
         return NewToken(kept.record(), secret)
 
     async def revoke(self, name: str) -> Token:
@@ -100,9 +100,7 @@ class Principals:
         found = next((token for token in self._tokens.values() if token.name == name), None)
         if found is None:
             raise InputError(f"there is no token '{name[:64]}'", hint="`model-console token list` shows them")
-        await self._access.record("token", "", None, f"revoke {name}: intent")
-        await self._change(lambda tokens: tuple(token for token in tokens if token.name != name))
-        await self._access.record("token", "", None, f"revoke {name}: done")
+        await self._recorded(f"revoke {name}", lambda tokens: tuple(one for one in tokens if one.name != name))
         return found.record()
 
     async def principal(self, secret: str, peer: str = "") -> Principal:
@@ -127,19 +125,24 @@ class Principals:
     async def refused(self, what: str, model: str, why: str, who: str, peer: str = "") -> None:
         """Put on record that `who` was refused `what` of a model; those that are alike are counted by the minute.
         Raises OperationError."""
-        await self._access.refused.tell(what[:64], model, why, who[:64], peer)
+        actor = acting.get()
+        if actor is not None and actor.principal is not None:
+            bearer = next((one for one in self._principals.values() if one.name == who), actor.principal)
+            actor = Actor(bearer.name, -1, principal=bearer)
+            who = actor.who if bearer.name == who else who
+        with acting_as(actor):
+            await self._access.refused.tell(what[:64], model, why, who[:64], peer)
 
     # for the server
 
-    def of(self, handle: str) -> Principal:
-        """Whoever has this handle now. Raises UnauthenticatedError once the token is revoked or has expired."""
-        if handle == self._anonymous.handle:
+    def of(self, handle: str) -> Principal | None:
+        """Whoever has this handle now ("" = anybody who asks without a token); None once the token is revoked or has
+        expired. Asked with each request."""
+        if not handle or handle == self._anonymous.handle:
             return self._anonymous
         token = self._tokens.get(self._handles.get(handle, ""))
-        if token is None:
-            raise UnauthenticatedError("this token is not known here any more", hint=_STEP)
-        if token.is_over(time.time()):
-            raise UnauthenticatedError(f"the token {token.name} has expired", hint=_STEP)
+        if token is None or token.is_over(time.time()):
+            return None
         self._note(token.id)
         return self._principals[token.id]
 
@@ -148,9 +151,8 @@ class Principals:
         known before counts on."""
         async with self._changing:
             self._looked = time.monotonic()
-            path = self.path
             try:
-                found = await asyncio.to_thread(_read, path, self._seen)
+                found = await asyncio.to_thread(self._read)
             except ConsoleError as error:
                 if error.message != self._told:
                     self._access.warn("trust.policy", "", error.message)
@@ -158,7 +160,7 @@ class Principals:
                 raise
             self._told = ""
             if found is not None:
-                self._take(path, *found)
+                self._take(*found)
 
     async def close(self) -> None:
         """Keep when each token was last used, and end what runs."""
@@ -197,14 +199,27 @@ class Principals:
         used = self._used.get(token.id)
         return token if used is None else msgspec.structs.replace(token, last_used=used)
 
+    async def _recorded(self, what: str, change: Callable[[Tokens], Tokens], **detail: Json) -> None:
+        """Change the file, with the intent and the outcome on record. Raises as `_change` does."""
+        await self._access.record("token", "", None, f"{what}: intent", **detail)
+        try:
+            await self._change(change)
+        except ConsoleError as error:
+            await self._access.record("token", "", None, f"{what}: {error.code}")
+            raise
+        await self._access.record("token", "", None, f"{what}: done")
+
     async def _change(self, change: Callable[[Tokens], Tokens]) -> None:
         """Write the file anew with what `change` makes of its tokens, durably, and go by it. Raises InputError,
         ConflictError, OperationError."""
         async with self._changing:
-            path = self.path
-            self._take(path, *await retried(lambda: _changed(path, change), wait=_LOCK_WAIT))
+            self._take(*await retried(lambda: _changed(self.path, change), wait=_LOCK_WAIT))
 
-    def _take(self, path: Path, tokens: Tokens, identity: FileIdentity | None) -> None:
+    def _read(self) -> tuple[Tokens, Seen] | None:
+        path, seen = self.path, self._seen
+        return _read(path, seen)
+
+    def _take(self, tokens: Tokens, seen: Seen) -> None:
         known = {number: principal.handle for number, principal in self._principals.items()}
         self._tokens = {token.id: token for token in tokens}
         self._principals = {
@@ -215,10 +230,14 @@ class Principals:
         }
         self._handles = {principal.handle: number for number, principal in self._principals.items()}
         self._used = {number: when for number, when in self._used.items() if number in self._tokens}
-        self._seen = (path, identity)
+        self._seen = seen
 
 
 _NOBODY = KeptToken("--------", digest_of(secrets.token_urlsafe(16)), "nobody", "view")
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _added(tokens: Tokens, new: KeptToken) -> Tokens:
@@ -229,33 +248,31 @@ def _added(tokens: Tokens, new: KeptToken) -> Tokens:
     return (*tokens, new)
 
 
-def _read(path: Path, seen: tuple[Path, FileIdentity | None] | None) -> tuple[Tokens, FileIdentity | None] | None:
-    """The tokens of the file and its identity; None where it is the one that was `seen`. Raises InputError."""
+def _read(path: Path, seen: Seen | None) -> tuple[Tokens, Seen] | None:
+    """The tokens of the file; None where it is the one that was `seen`. Raises InputError."""
     try:
         with closing_fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)) as fd:
             return _read_open(fd, path, seen)
     except FileNotFoundError:
-        return None if seen == (path, None) else ((), None)
+        return None if seen == (path, None) else ((), (path, None))
     except OSError as error:
         raise InputError(f"cannot read the tokens {path}: {why(error)}", hint=hint(error)) from None
 
 
-def _read_open(
-    fd: int, path: Path, seen: tuple[Path, FileIdentity | None] | None
-) -> tuple[Tokens, FileIdentity] | None:
+def _read_open(fd: int, path: Path, seen: Seen | None) -> tuple[Tokens, Seen] | None:
     status = os.fstat(fd)
-    identity = identity_of(status)
-    if seen == (path, identity):
+    found = path, identity_of(status)
+    if seen == found:
         return None
     if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_CAP:
         raise InputError(f"the tokens {path} are not a plain file of at most {_SIZE_CAP >> 20} MiB")
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
         raise InputError(f"the tokens {path} are not this user's alone, so none counts", hint=f"chmod 600 {path}")
     with closing(os.fdopen(os.dup(fd), "rb")) as file:
-        return parse(file.read(_SIZE_CAP + 1), f"the file of tokens {path}"), identity
+        return parse(file.read(_SIZE_CAP + 1), f"the file of tokens {path}"), found
 
 
-def _changed(path: Path, change: Callable[[Tokens], Tokens]) -> tuple[Tokens, FileIdentity]:
+def _changed(path: Path, change: Callable[[Tokens], Tokens]) -> tuple[Tokens, Seen]:
     try:
         with own_directory(path.parent) as directory:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -266,6 +283,7 @@ def _changed(path: Path, change: Callable[[Tokens], Tokens]) -> tuple[Tokens, Fi
                 before = _read(path, None)
                 tokens = change(before[0] if before else ())
                 put_bytes(directory, path.name, serialised(tokens), lambda fd: os.fchmod(fd, 0o600))
-                return tokens, identity_of(os.stat(path.name, dir_fd=directory, follow_symlinks=False))
+                status = os.stat(path.name, dir_fd=directory, follow_symlinks=False)
+                return tokens, (path, identity_of(status))
     except OSError as error:
         raise OperationError(f"cannot write the tokens {path}: {why(error)}", hint=hint(error)) from None

@@ -6,19 +6,26 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import Any
+from functools import cache
+from typing import Any, get_args, get_type_hints
 
 from console.access.actor import Actor, acting
+from console.config import STORE_DIR
+from console.engine.api import EngineApi
+from console.engine.protocol import Method
 from console.engine.unix_socket import Peer, user_groups
-from console.errors import AccessDeniedError, UsageError
+from console.errors import AccessDeniedError, UnauthenticatedError, UsageError
 from console.files.roots import owner_name
 from console.records import Principal, ProbePlan, UpdatePlan
 
-__all__ = ["Caller", "Principals", "may_name", "nobody", "user"]
+__all__ = ["Caller", "Principals", "may_name", "names_files", "nobody", "user"]
 
 Principals = Callable[[str], Principal | None]
-_NAMED = ("data", "out", "key", "identity", "file", "typed", "holdout")
+_NAMED = ("data", "out", "key", "identity", "file", "holdout")
 """Arguments, and fields of plans, that are paths of the engine's machine."""
+_BENEATH = ("path", "beneath", "paths")
+"""Those that are paths in the store."""
+_PLANS = (UpdatePlan, ProbePlan)
 _MOST_PRINCIPALS = 1000
 
 
@@ -34,16 +41,21 @@ class Caller:
         self._actor, self._principals = actor, principals
         self.trusted = trusted
         """Whether they may name any file that the engine reads: its own user."""
+        self.shut_out = ""
+        """Why they may not even look, where they may not."""
         self._context = _acting_as(actor)
         self._contexts: dict[str, tuple[Principal, Context]] = {}
 
     def context(self, handle: str) -> Context:
-        """The context to make a call in. Raises AccessDeniedError for a handle that nobody has any more."""
+        """The context to make a call in. Raises UnauthenticatedError for a handle that nobody has any more,
+        AccessDeniedError for those who may not even look."""
+        if self.shut_out:
+            raise AccessDeniedError(self.shut_out, hint="ask somebody who has that role")
         if self._actor is not None:
             return self._context.copy()
         principal = self._principals(handle)
         if principal is None:
-            raise AccessDeniedError("whoever this call is made for may not ask any more")
+            raise UnauthenticatedError("whoever this call is made for may not ask any more")
         known = self._contexts.get(handle)
         if known is None or known[0] is not principal:
             if len(self._contexts) >= _MOST_PRINCIPALS:
@@ -53,10 +65,14 @@ class Caller:
         return known[1].copy()
 
 
-async def user(peer: Peer, principals: Principals) -> Caller:
+async def user(peer: Peer, principals: Principals, engine: EngineApi) -> Caller:
     """The user at the other end of a unix socket."""
     groups, name = await asyncio.to_thread(lambda: (user_groups(peer), owner_name(peer.uid)))
-    return Caller(Actor(name, peer.uid, groups), principals, trusted=peer.uid == os.geteuid())
+    caller = Caller(Actor(name, peer.uid, groups), principals, trusted=peer.uid == os.geteuid())
+    if not caller.trusted:
+        status = await asyncio.get_running_loop().create_task(engine.status(), context=caller.context(""))
+        caller.shut_out = status.permissions.refusal("look") or ""
+    return caller
 
 
 def _acting_as(actor: Actor | None) -> Context:
@@ -65,9 +81,12 @@ def _acting_as(actor: Actor | None) -> Context:
     return context
 
 
-def names_files(arguments: dict[str, Any]) -> bool:
-    """Whether a call names files, or a plan that does."""
-    return any(value is not None for _, value in _named(arguments)) or bool(_plans(arguments))
+@cache
+def names_files(method: Method) -> bool:
+    """Whether calls of a method name files, or plans that do."""
+    hints = get_type_hints(method.takes)
+    plans = any(plan is hint or plan in get_args(hint) for plan in _PLANS for hint in hints.values())
+    return plans or not hints.keys().isdisjoint((*_NAMED, *_BENEATH))
 
 
 async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
@@ -75,13 +94,14 @@ async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
 
     Raises AccessDeniedError, UsageError.
     """
-    named = [(name, str(value)) for name, value in _named(arguments) if value]
-    outside = await asyncio.to_thread(lambda: [one for one in named if not _is_inside(*one, root)])
+    named = [str(value) for value in _named(arguments, _NAMED) if value]
+    outside = [path for path in _beneath(arguments) if not _is_beneath(path)]
+    if named and not outside:
+        outside = await asyncio.to_thread(lambda: [path for path in named if not _is_inside(path, root)])
     if outside:
         raise AccessDeniedError(
-            f"{outside[0][1]} is not in the store, and the engine, which is another user's, reads and writes no other "
-            "files for you",
-            hint="copy it into the store, or run the command without the engine",
+            f"{outside[0]} is not in the store, and the engine reads and writes no other files for you",
+            hint="copy it into the store: the engine runs as another user, who may more or less than you",
         )
     for plan in _plans(arguments):
         if isinstance(plan, UpdatePlan) and plan.command:
@@ -91,19 +111,27 @@ async def may_name(arguments: dict[str, Any], root: str, engine: Any) -> None:
 
 
 def _plans(arguments: dict[str, Any]) -> list[UpdatePlan | ProbePlan]:
-    return [value for value in arguments.values() if isinstance(value, (UpdatePlan, ProbePlan))]
+    return [value for value in arguments.values() if isinstance(value, _PLANS)]
 
 
-def _named(arguments: dict[str, Any]) -> list[tuple[str, Any]]:
-    found = [(name, arguments[name]) for name in _NAMED if name in arguments]
-    for plan in _plans(arguments):
-        found += [(name, getattr(plan, name)) for name in _NAMED if hasattr(plan, name)]
-    return found
+def _named(arguments: dict[str, Any], names: tuple[str, ...]) -> list[Any]:
+    found = [arguments[name] for name in names if name in arguments]
+    return found + [getattr(plan, name) for plan in _plans(arguments) for name in names if hasattr(plan, name)]
 
 
-def _is_inside(name: str, path: str, root: str) -> bool:
-    """Whether a path lies in the store, links followed; one that is being typed may be relative to it."""
-    whole = os.path.join(root, path) if name == "typed" and not path.startswith("~") else path
-    if not os.path.isabs(whole):
+def _beneath(arguments: dict[str, Any]) -> list[str]:
+    found = _named(arguments, _BENEATH)
+    return [path for one in found for path in ((one,) if isinstance(one, str) else one)]
+
+
+def _is_beneath(path: str) -> bool:
+    """Whether a path of the store leads nowhere else by its words; links in it are not followed where it is opened."""
+    return not os.path.isabs(path) and ".." not in path.split("/")
+
+
+def _is_inside(path: str, root: str) -> bool:
+    """Whether a path lies in the store, links followed, and not among the console's own files there."""
+    if not os.path.isabs(path) or "\0" in path:
         return False
-    return os.path.commonpath((os.path.realpath(whole), os.path.realpath(root))) == os.path.realpath(root)
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(root)).split("/")
+    return inside[0] not in ("..", STORE_DIR)

@@ -24,7 +24,10 @@ def encode(value: object) -> bytes:
 
 def decode(data: bytes, kind: Any) -> Any:
     """The value of this type again. Raises ValueError for bytes that are none."""
-    return msgspec.convert(json.loads(data), kind, str_keys=True)
+    try:
+        return msgspec.convert(json.loads(data), kind, str_keys=True)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def error_record(error: ConsoleError) -> ErrorRecord:

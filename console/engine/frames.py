@@ -15,6 +15,8 @@ _LENGTHS = Struct(">II")
 _VIEWED = 1 << 16
 """Bodies from this size on are views of what was read, and no copies."""
 _HIGH, _LOW = 1 << 20, 1 << 18
+_GOODBYE_S = 5.0
+"""How long an end waits for the other to read what it was sent last."""
 
 
 class FrameError(ValueError):
@@ -84,6 +86,7 @@ class FrameLine(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None
         """Set once the other end has read enough; None while it does."""
         self.transport: asyncio.Transport | None = None
+        self._ending: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         """Done once the connection has ended."""
 
@@ -95,11 +98,13 @@ class FrameLine(asyncio.Protocol):
         """The other end has sent what means nothing."""
         self.abort()
 
-    def send(self, head: bytes, body: Body = b"") -> None:
-        """Send a frame, in order."""
-        if not self._out:
+    def send(self, head: bytes, body: Body = b"", *, alone: bool = False) -> None:
+        """Send a frame, in order; one that is `alone` in its turn at once."""
+        if not (self._out or alone):
             self._loop.call_soon(self.flush)
         self._out += (_LENGTHS.pack(len(head), len(body)), head, body)
+        if alone:
+            self.flush()
 
     def flush(self) -> None:
         """Hand what is to be sent to the system."""
@@ -125,10 +130,11 @@ class FrameLine(asyncio.Protocol):
         return waiting + sum(map(len, self._out))
 
     def close(self) -> None:
-        """End the connection once everything is sent."""
+        """End the connection once everything is sent, or nobody reads it."""
         self.flush()
-        if self.transport is not None:
+        if self.transport is not None and not self.lost.done():
             self.transport.close()
+            self._ending = self._ending or self._loop.call_later(_GOODBYE_S, self.abort)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -164,5 +170,7 @@ class FrameLine(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         self.resume_writing()
+        if self._ending is not None:
+            self._ending.cancel()
         if not self.lost.done():
             self.lost.set_result(None)

@@ -41,7 +41,7 @@ class RemoteEngine(_Api):
     def __init__(self, dial: Callable[[], socket.socket], store: Path | None, again: bool) -> None:
         self._dial, self._store, self._again = dial, store, again
         self._line: Line | None = None
-        self._dialling = asyncio.Lock()
+        self._dialling: asyncio.Future[Line] | None = None
         self._closed = False
         self._views: dict[str, EngineApi] = {}
         self._numbered_by = ""
@@ -83,14 +83,16 @@ class RemoteEngine(_Api):
         line = await self._ready(_WAIT_S)
         if line.hello.instance != self._numbered_by:
             after = -1
-        found = cast(Changes, await _call(self, "changes", "")(after, wait=wait, gather=gather))
-        if self._line is not None:
-            self._numbered_by = self._line.hello.instance
+        method = protocol.method("changes")
+        found = cast(Changes, await line.ask(method, method.takes(after, wait=wait, gather=gather), ""))
+        self._numbered_by = line.hello.instance
         return found
 
     async def close(self) -> None:
         """End the connection; the engine goes on."""
         self._closed = True
+        if self._dialling is not None:
+            self._dialling.cancel()
         line, self._line = self._line, None
         if line is not None:
             line.close()
@@ -109,14 +111,25 @@ class RemoteEngine(_Api):
         line = self._line
         if line is not None and not line.lost.done():
             return line
-        async with self._dialling:
-            if self._closed or (line is not None and not self._again):
-                raise EngineGoneError(GONE)
-            if self._line is line:
-                self._line = await self._dial_within(wait_s if self._again else 0.0)
-            if self._line is None:
-                raise EngineGoneError(GONE)
-            return self._line
+        if self._closed or (line is not None and not self._again):
+            raise EngineGoneError(GONE)
+        if self._dialling is None:
+            self._dialling = asyncio.ensure_future(self._dial_within(wait_s if self._again else 0.0))
+            self._dialling.add_done_callback(self._take_line)
+        try:
+            return await asyncio.shield(self._dialling)
+        except asyncio.CancelledError:
+            if self._closed:
+                raise EngineGoneError(GONE) from None
+            raise
+
+    def _take_line(self, dialling: asyncio.Future[Line]) -> None:
+        self._dialling = None
+        if dialling.cancelled() or dialling.exception() is not None:
+            return
+        self._line = dialling.result()
+        if self._closed:
+            self._line.close()
 
     async def _dial_within(self, wait_s: float) -> Line:
         loop = asyncio.get_running_loop()
@@ -124,7 +137,10 @@ class RemoteEngine(_Api):
         while True:
             try:
                 return await self._greeted()
-            except (OSError, EngineGoneError) as error:
+            except EngineGoneError:
+                if loop.time() >= until:
+                    raise
+            except OSError as error:
                 if loop.time() >= until:
                     raise EngineGoneError(GONE, hint="`model-console serve STORE` starts one") from error
             await asyncio.sleep(_RETRY_S)

@@ -78,12 +78,11 @@ class _Reading:
         head, body = self._frames.popleft()
         if head.kind is Kind.END:
             return END
-        if head.kind is not Kind.ITEM:
-            raise protocol.error_from_body(body, head.json)
+        item = _value(self._method, head, body, Kind.ITEM)
         self._taken += 1
         if self._taken % protocol.GRANT == 0:
             self._line.grant(self.id)
-        return self._method.value(body, head.json)
+        return item
 
 
 class Line(FrameLine):
@@ -128,9 +127,7 @@ class Line(FrameLine):
         except asyncio.CancelledError:
             self.let_go(number)
             raise
-        if head.kind is not Kind.ANSWER:
-            raise protocol.error_from_body(body, head.json)
-        answer = method.value(body, head.json)
+        answer = _value(method, head, body, Kind.ANSWER)
         return await _whole(method, answer, asked.parts) if asked.parts else answer
 
     def stream(self, method: Method, arguments: Any, handle: str) -> _Reading:
@@ -176,7 +173,8 @@ class Line(FrameLine):
         self._number = number = self._number + 1
         body, json = protocol.to_body(arguments)
         self._waiting[number] = waiting
-        self.send(protocol.head_bytes(Head(Kind.CALL, number, json, method.name, handle)), body)
+        head = protocol.head_bytes(Head(Kind.CALL, number, json, method.name, handle))
+        self.send(head, body, alone=len(self._waiting) == 1)
         return number
 
     def _greet(self, hello: Hello) -> None:
@@ -186,6 +184,17 @@ class Line(FrameLine):
             self._greeted.set_exception(error)
         else:
             self._greeted.set_result(hello)
+
+
+def _value(method: Method, head: Head, body: Body, kind: Kind) -> Any:
+    """The value in a frame of this kind. Raises the error in one of another, OperationError."""
+    try:
+        if head.kind is kind:
+            return method.value(body, head.json)
+        error = protocol.error_from_body(body, head.json)
+    except ValueError as why:
+        raise OperationError(f"the engine's answer to {method.name} cannot be read: {why}") from None
+    raise error
 
 
 async def _whole(method: Method, answer: Any, parts: list[tuple[Head, Body]]) -> Any:

@@ -14,13 +14,15 @@ from typing import Any
 from console.engine.api import EngineApi
 from console.engine.callers import Caller, Principals, nobody, user
 from console.engine.server_line import Bounds, ClientLine
-from console.engine.unix_socket import listening, peer_of, widen
+from console.engine.unix_socket import Peer, listening, peer_of, widen
+from console.errors import ConsoleError
 
 __all__ = ["EngineServer"]
 
-_MOST_CLIENTS = 200
-_FRONT = Bounds(calls=10_000)
-_GOODBYE_S = 1.0
+_MOST_OF_A_USER = 64
+_GUEST = Bounds()
+_FRONT = Bounds(calls=10_000, unread=1 << 28)
+_GOODBYE_S = 2.0
 
 
 class EngineServer:
@@ -33,13 +35,16 @@ class EngineServer:
         root: str = "",
         principals: Principals = nobody,
         on_failure: Callable[[Exception], None] = lambda _: None,
+        bounds: Bounds = _GUEST,
     ) -> None:
         """`root` is the store's, that of the engine's status if not given; `principals` knows those that calls of the
-        front are made for by their handles; `on_failure` hears of what nobody expected."""
+        front are made for by their handles; `on_failure` hears of what nobody expected. `bounds` are those of each
+        client but the front."""
         self.engine = engine
         self.root = root
         self.instance = secrets.token_hex(8)
         self.ending = False
+        self.bounds = bounds
         self._principals, self._on_failure = principals, on_failure
         self._lines: set[ClientLine] = set()
         self._listening: list[tuple[asyncio.Server, Path, tuple[int, int]]] = []
@@ -50,6 +55,11 @@ class EngineServer:
         """How many are connected."""
         return len(self._lines)
 
+    @property
+    def users(self) -> tuple[int, ...]:
+        """The user of each client that came by the socket."""
+        return tuple(line.uid for line in self._lines if line.uid is not None)
+
     async def serve_unix(self, path: Path, group: str | int | None = None) -> None:
         """Listen at a path, for this user and the members of a group.
 
@@ -59,13 +69,13 @@ class EngineServer:
         sock = await asyncio.to_thread(listening, path, group)
         made = await asyncio.to_thread(os.stat, path)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: _Guest(self), sock=sock)
+        server = await loop.create_server(lambda: _Guest(self), sock=sock)
         self._listening.append((server, path, (made.st_dev, made.st_ino)))
 
     def adopt(self, sock: socket.socket, *, front: bool = True) -> None:
         """Serve whoever holds the other end of a pair: the HTTP front, or (not `front`) a program of this user."""
         caller = Caller(None, self._principals, trusted=False) if front else None
-        self._keep(self._adopt(sock, caller, _FRONT if front else Bounds()))
+        self._keep(self._adopt(sock, caller, _FRONT if front else self.bounds))
 
     async def close(self, drain_s: float = 0.0) -> None:
         """Take no more calls, let those that run finish for so long, and end all connections."""
@@ -99,31 +109,53 @@ class EngineServer:
     def came(self, line: ClientLine, sock: socket.socket) -> None:
         """Take a connection on, and find out who it is of."""
         self._lines.add(line)
-        if self.ending or len(self._lines) > _MOST_CLIENTS:
-            line.refuse("the engine is ending" if self.ending else f"more than {_MOST_CLIENTS} programs are attached")
+        try:
+            peer = peer_of(sock)
+        except OSError:
+            line.abort()
             return
-        self._keep(self._identify(line, sock))
+        line.uid = peer.uid
+        if self.ending:
+            line.refuse("the engine is ending")
+        elif sum(one.uid == peer.uid for one in self._lines) > _MOST_OF_A_USER:
+            line.refuse(f"{_MOST_OF_A_USER} programs of this user are attached to the engine, and no more are taken")
+        else:
+            self._keep(self._identify(line, peer), line)
 
     # inside
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None], line: ClientLine | None = None) -> None:
+        def done(task: asyncio.Task[None]) -> None:
+            self._adopting.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, Exception):
+                self._on_failure(error)
+            if error is not None and line is not None:
+                line.abort()
+
         task = asyncio.ensure_future(work)
         self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task.add_done_callback(done)
 
-    async def _identify(self, line: ClientLine, sock: socket.socket) -> None:
-        with suppress(OSError):
-            line.identified(await user(peer_of(sock), self._principals))
-            return
-        line.abort()
+    async def _identify(self, line: ClientLine, peer: Peer) -> None:
+        try:
+            line.identified(await user(peer, self._principals, self.engine))
+        except Exception as error:
+            self._on_failure(error)
+            line.abort()
 
     async def _know_root(self) -> None:
         self.root = self.root or (await self.engine.status()).root
 
     async def _adopt(self, sock: socket.socket, caller: Caller | None, bounds: Bounds) -> None:
         widen(sock)
-        await self._know_root()
-        caller = await user(peer_of(sock), self._principals) if caller is None else caller
+        try:
+            await self._know_root()
+            caller = await user(peer_of(sock), self._principals, self.engine) if caller is None else caller
+        except (OSError, ConsoleError) as error:
+            sock.close()
+            self._on_failure(error)
+            return
         line = ClientLine(self, bounds)
         await asyncio.get_running_loop().connect_accepted_socket(lambda: line, sock)
         self._lines.add(line)
@@ -134,7 +166,7 @@ class _Guest(ClientLine):
     """A client that came by the socket."""
 
     def __init__(self, server: EngineServer) -> None:
-        super().__init__(server, Bounds())
+        super().__init__(server, server.bounds)
         self._came = server.came
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -19,7 +19,7 @@ from console.errors import ConsoleError, NotReadyError, OperationError, Overload
 __all__ = ["Bounds", "ClientLine", "Served"]
 
 _WAITS = frozenset({"changes", "follow", "jobs.follow", "monitor.finished"})
-"""Calls that wait for something to happen, which an engine that ends does not wait for."""
+"""Calls that wait for something to happen: an engine that ends does not wait for them."""
 _LOCAL = frozenset({"close"})
 """Methods that are the engine's own process's."""
 _head = protocol.head_bytes
@@ -54,15 +54,23 @@ class Served(Protocol):
 class _Call:
     """A call that runs; a stream may send as many items as `granted`."""
 
-    __slots__ = ("granted", "more", "task", "waits")
+    __slots__ = ("granted", "more", "task", "unwanted", "waits")
 
     def __init__(self, waits: bool) -> None:
         self.waits = waits
+        self.unwanted = False
         self.task: asyncio.Task[None] | None = None
         self.granted = protocol.GRANT
         self.more: asyncio.Event | None = None
 
+    def end(self) -> None:
+        """Nobody wants the answer any more."""
+        self.unwanted = True
+        if self.task is not None:
+            self.task.cancel()
+
     def grant(self) -> None:
+        """The reader of a stream has taken items."""
         self.granted += protocol.GRANT
         if self.more is not None:
             self.more.set()
@@ -77,27 +85,35 @@ class _Call:
 
 
 class ClientLine(FrameLine):
-    """One client. It is read once its caller is known."""
+    """One client. It is greeted, and read, once its caller is known."""
 
     def __init__(self, server: Served, bounds: Bounds) -> None:
         super().__init__(bounds.caps)
         self._server, self._bounds = server, bounds
+        self.uid: int | None = None
+        """The user of a client that came by the socket."""
         self._caller: Caller | None = None
         self._hello: Hello | None = None
-        self._early: list[tuple[bytes, Body]] = []
+        self._early: tuple[bytes, Body] | None = None
+        self._greeted = False
+        self._largest = 0
         self._calls: dict[int, _Call] = {}
 
     def identified(self, caller: Caller) -> None:
         """Take what a client has sent, and from now on sends."""
         self._caller = caller
-        early, self._early = self._early, []
-        for head, body in early:
-            self._take(head, body)
+        self._introduce()
+        try:
+            if self._early is not None:
+                self.frame_received(*self._early)
+        except ValueError as error:
+            self.broken(error)
         self._regard_reading()
 
     def refuse(self, sentence: str) -> None:
         """End the connection, and say why."""
         if not self.lost.done():
+            self._introduce()
             self.send(_head(Head(Kind.REFUSED, 0, name=sentence)))
             self.close()
 
@@ -110,22 +126,20 @@ class ClientLine(FrameLine):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
-        server = self._server
-        self.send(codec.encode(protocol.hello(server.root, os.getpid(), server.instance)))
         self._regard_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
         super().connection_lost(error)
         for one in list(self._calls.values()):
-            if one.task is not None:
-                one.task.cancel()
+            one.end()
         self._server.gone(self)
 
     def pause_writing(self) -> None:
         """See asyncio.Protocol: who does not read is not read."""
         super().pause_writing()
         self._regard_reading()
+        self._regard_bound()
 
     def resume_writing(self) -> None:
         """See asyncio.Protocol."""
@@ -140,11 +154,20 @@ class ClientLine(FrameLine):
     def frame_received(self, head: bytes, body: Body) -> None:
         """See FrameLine."""
         if self._caller is None:
-            self._early.append((head, body))
+            if self._early is not None:
+                raise ValueError("a call before the engine has introduced itself")
+            self._early = head, body
+        elif self._hello is None:
+            self._greet(cast(Hello, codec.decode(head, Hello)))
         else:
-            self._take(head, body)
+            self._take(protocol.head_from(head), body)
 
     # inside
+
+    def _introduce(self) -> None:
+        if not self._greeted:
+            self._greeted = True
+            self.send(codec.encode(protocol.hello(self._server.root, os.getpid(), self._server.instance)))
 
     def _regard_reading(self) -> None:
         if self.transport is None or self.transport.is_closing():
@@ -154,19 +177,13 @@ class ClientLine(FrameLine):
         else:
             self.transport.resume_reading()
 
-    def _take(self, head: bytes, body: Body) -> None:
-        if self._hello is None:
-            self._greet(cast(Hello, codec.decode(head, Hello)))
-            return
-        found = protocol.head_from(head)
-        if found.kind is Kind.CALL:
-            self._begin(found, body)
-        elif (call := self._calls.get(found.id)) is None:
-            return
-        elif found.kind is Kind.MORE:
-            call.grant()
-        elif found.kind is Kind.CANCEL and call.task is not None:
-            call.task.cancel()
+    def _take(self, head: Head, body: Body) -> None:
+        if head.kind is Kind.CALL:
+            self._begin(head, body)
+        elif head.kind not in (Kind.MORE, Kind.CANCEL):
+            raise ValueError("an answer to nothing")
+        elif (call := self._calls.get(head.id)) is not None:
+            call.grant() if head.kind is Kind.MORE else call.end()
 
     def _greet(self, hello: Hello) -> None:
         self._hello = hello
@@ -193,13 +210,13 @@ class ClientLine(FrameLine):
         except ConsoleError as error:
             self._fail(head.id, error)
             return
-        call = self._calls[head.id] = _Call(method.streams or head.name in _WAITS)
+        call = self._calls[head.id] = _Call(head.name in _WAITS)
         work = self._run(head.id, call, method, arguments)
         call.task = self._loop.create_task(work, context=context)
 
     async def _run(self, number: int, call: _Call, method: Method, arguments: dict[str, Any]) -> None:
         try:
-            if not self._caller_is_trusted and names_files(arguments):
+            if not self._caller_is_trusted and names_files(method):
                 await may_name(arguments, self._server.root, self._server.engine)
             engine: Any = self._server.engine
             function = getattr(getattr(engine, method.room) if method.room else engine, method.attribute)
@@ -209,12 +226,14 @@ class ClientLine(FrameLine):
                 await self._answer(number, method, await function(**arguments))
         except ConsoleError as error:
             self._fail(number, error)
-        except ConnectionError:
-            pass
+        except asyncio.CancelledError:
+            if not call.unwanted:
+                self._fail(number, OperationError("this was ended before it was done"))
+            raise
         except Exception as error:
-            self._server.failed(error)
-            words = f"the engine could not do this ({method.name}): {type(error).__name__}: {error}"
-            self._fail(number, OperationError(words, hint="its log has the account of this defect"))
+            if not self.lost.done():
+                self._server.failed(error)
+                self._fail(number, _unforeseen(method, error))
         finally:
             self._calls.pop(number, None)
 
@@ -255,6 +274,16 @@ class ClientLine(FrameLine):
     def _send_head(self, head: Head, body: Body = b"") -> None:
         if self.lost.done():
             return
-        self.send(_head(head), body)
-        if self.blocked and self.unread() > self._bounds.unread:
+        self.send(_head(head), body, alone=len(self._calls) == 1)
+        self._largest = max(self._largest, len(body))
+        if self.blocked:
+            self._regard_bound()
+
+    def _regard_bound(self) -> None:
+        if self.unread() > self._bounds.unread + self._largest:
             self.abort()
+
+
+def _unforeseen(method: Method, error: Exception) -> OperationError:
+    words = f"the engine could not do this ({method.name}): {type(error).__name__}: {error}"
+    return OperationError(words, hint="its log has the account of this defect")

@@ -21,6 +21,8 @@ __all__ = ["Peer", "connected", "listening", "peer_of", "user_groups"]
 
 _LONGEST = 107
 _SO_PEERGROUPS = 59
+_MOST_GROUPS = 1024
+"""Bytes of group numbers that Python takes from the kernel; of a process with more those of the user database count."""
 _BUFFER = 1 << 20
 _BACKLOG = 128
 _CREDENTIALS = struct.Struct("3i")
@@ -41,7 +43,7 @@ def peer_of(sock: socket.socket) -> Peer:
     pid, uid, gid = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     groups: frozenset[int] = frozenset()
     with suppress(OSError):
-        found = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 1 << 16)
+        found = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_GROUPS)
         groups = frozenset(struct.unpack(f"{len(found) // 4}I", found))
     return Peer(pid, uid, gid, groups)
 

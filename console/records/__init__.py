@@ -37,9 +37,11 @@ from console.records.serving import (
     ServeSettings,
     Tensor,
     Token,
+    TokenRole,
 )
-from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
+from console.records.traffic import TrafficState
 from console.records.trust import (
     Change,
     Claim,
@@ -113,6 +115,7 @@ __all__ = [
     "Draft",
     "Durations",
     "EncryptedFile",
+    "EngineFacts",
     "ErrorRecord",
     "Evaluated",
     "Event",
@@ -184,6 +187,8 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TokenRole",
+    "TrafficState",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",

@@ -118,6 +118,11 @@ class Supervisor:
         limits = [one.child.memory_limit for one in slot.workers] if slot is not None else []
         return sum(limit or 0 for limit in limits) if limits and all(limits) else None
 
+    def asked(self, path: str) -> int:
+        """How many questions the workers of a path have to answer now."""
+        slot = self._slots.get(path)
+        return 0 if slot is None else sum(one.asked for one in slot.workers)
+
     # changes
 
     async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:

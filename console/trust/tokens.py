@@ -9,13 +9,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from console.errors import InputError, UsageError
-from console.records import Token
+from console.records import Token, TokenRole
 from console.validation import FINITE
 
 VERSION = 1
@@ -27,7 +27,6 @@ _ID = 8
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 _RESERVED = ("anonymous",)
 
-TokenRole = Literal["view", "infer", "operate", "administer"]
 Name = Annotated[str, Meta(pattern=rf"\A{_NAME}\Z")]
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=1000)]
@@ -102,12 +101,12 @@ def named(name: str, role: str, models: tuple[str, ...], rate: float) -> tuple[s
     for value, kind, words in (
         (name, Name, "a token's name is of letters, digits and . _ @ -, 64 at most, and begins with one of the former"),
         (role, TokenRole, "a token's role is view, infer, operate or administer"),
-        (models, Patterns, "a token's patterns are not empty, and of 200 characters at most"),
+        (models, Patterns, "a token's patterns are text, not empty, of 200 characters at most"),
         (rate, Rate, "a token's rate is from 0 (no limit) to 1000000 requests a second"),
     ):
         try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError:
+            msgspec.json.encode(msgspec.convert(value, kind))
+        except (msgspec.ValidationError, UnicodeEncodeError):
             raise UsageError(f"{words}, not {str(value)[:60]!r}") from None
     return name, msgspec.convert(role, TokenRole)
 
