@@ -34,7 +34,7 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What is answered; `body` is sent in these parts. The front adds length, connection, request id and the headers
+    """The answer to a request; `body` is sent in these parts. The front adds length, connection, request id and the headers
     that keep browsers safe."""
 
     status: int = 200
