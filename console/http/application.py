@@ -1,4 +1,4 @@
-"""What is done with a request that was read: its id, its route, who asks, and the handler's answer or an error's."""
+"""The way of a request that was read: its id, its route, who asks, and the handler's answer or an error's."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOBODY = Principal("", "")
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a request so far."""
+    """Facts of a request as far as they are known."""
 
     id: str
     what: str = ""
@@ -126,7 +126,7 @@ class Application:
         return self._routers[origin.metrics].find(target.partition(b"?")[0])
 
     async def _handled(self, message: Message, route: Route, match: Match, caller: Caller, identity: str) -> Response:
-        """What the handler answers."""
+        """The answer of the handler to the body as it was before it was compressed."""
         body = b"" if message.parts is None else message.parts.whole()
         encoding = bodies.encoding_of(message.headers.get(b"content-encoding")) if body else ""
         if not encoding:

@@ -54,7 +54,7 @@ def encoding_of(header: bytes | None) -> str:
 
 
 def decompressed(body: bytes, encoding: str, most: int) -> bytes:
-    """What a compressed body holds. Raises Refused: 413 for more than `most` bytes, 400 for what is damaged."""
+    """The content of a compressed body. Raises Refused: 413 for more than `most` bytes, 400 for what is damaged."""
     try:
         if encoding == "deflate" and not _is_zlib(body):
             return _inflated(body, -zlib.MAX_WBITS, most)

@@ -28,7 +28,7 @@ _CHALLENGE = 'Bearer realm="model-console"'
 
 
 class FrontEngine(Protocol):
-    """What the front needs of its engine beside the rooms that handlers ask."""
+    """The part of its engine that the front needs beside the rooms that handlers ask."""
 
     @property
     def tokens(self) -> TokensApi:

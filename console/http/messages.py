@@ -34,8 +34,8 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """What is answered; `body` is sent in these parts. The front adds length, connection, request id and the headers
-    that keep browsers safe."""
+    """The answer to a request; `body` is sent in these parts. The front adds length, connection, request id and the
+    headers that keep browsers safe."""
 
     status: int = 200
     body: tuple[bytes, ...] = ()

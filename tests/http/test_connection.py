@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import socket
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import pytest_asyncio
 
 from console.engine.api import EngineApi
 from console.errors import DeadlineError, InputError, NotReadyError, NotServedError, OperationError, OverloadedError
+from console.http import bodies
 from console.http.connection import Connections
+from console.http.errors import Refused
 from console.http.limits import Limits
 from console.http.messages import TEXT, Request, Response
 from console.http.routing import Route
@@ -272,6 +275,22 @@ async def test_a_compressed_body_that_is_none_or_too_large_is_refused(
     )
     assert statuses(got) == [status], got
     await until_given_back(here[1])
+
+
+def test_a_body_that_swells_is_let_go_at_its_bound() -> None:
+    bomb = zlib.compress(bytes(50_000_000))
+    tracemalloc.start()
+    with pytest.raises(Refused) as refused:
+        bodies.decompressed(bomb, "deflate", 100_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert refused.value.status == 413
+    assert most < 1_000_000
+
+
+async def test_who_is_refused_while_it_sends_gets_to_see_why(port: int) -> None:
+    got = await exchange(port, POST + b"Content-Length: 5000000\r\n\r\n" + b"a" * 5_000_000)
+    assert statuses(got) == [413]
 
 
 async def test_a_long_text_is_compressed_for_who_asks(port: int) -> None:

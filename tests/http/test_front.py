@@ -89,7 +89,7 @@ async def test_two_thousand_connections_that_do_nothing_keep_nobody_out(front: R
 
 
 def status_of(pid: int) -> dict[str, str]:
-    """What the kernel says of a process."""
+    """The kernel's account of a process."""
     lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
     return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
 

@@ -36,7 +36,7 @@ def spoiled(draw: st.DrawFn) -> bytes:
 
 
 def read(data: bytes, splits: list[int]) -> tuple[list[object], Reader, Held]:
-    """What a reader makes of bytes that come in pieces."""
+    """The messages that a reader makes of bytes that come in pieces."""
     held = Held(1 << 20)
     reader = Reader(LIMITS, held)
     ends = [*sorted({one for one in splits if 0 < one < len(data)}), len(data)]

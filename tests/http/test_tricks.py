@@ -1,4 +1,4 @@
-"""What strangers try, and what comes of it: the status of each answer, and whether the connection is closed."""
+"""Tricks of strangers, and what comes of them: the status of each answer, and whether the connection is closed."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def told(request: Request, engine: EngineApi) -> Response:
-    """What the handler was given; a name that climbs never gets here."""
+    """The name and body that the handler was given; a name that climbs never gets here."""
     assert ".." not in request.params["name"].split("/")
     return Response(body=(request.params["name"].encode(), b"|", request.body))
 
