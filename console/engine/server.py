@@ -13,6 +13,7 @@ from typing import Any
 
 from console.engine.api import EngineApi
 from console.engine.callers import Caller, Principals, nobody, user
+from console.engine.frames import Caps
 from console.engine.server_line import Bounds, ClientLine
 from console.engine.unix_socket import Peer, listening, peer_of, widen
 from console.errors import ConsoleError
@@ -21,7 +22,7 @@ __all__ = ["EngineServer"]
 
 _MOST_OF_A_USER = 64
 _GUEST = Bounds()
-_FRONT = Bounds(calls=10_000, unread=1 << 28)
+_FRONT = Bounds(calls=10_000, unread=1 << 28, caps=Caps(body=1 << 29))
 _GOODBYE_S = 2.0
 
 
