@@ -71,7 +71,7 @@ def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics],
     more = "" if chosen is not None else _MORE_HEADS
     return (
         f'<section class="card scroll"><table><thead><tr><th>State</th><th>Model</th>{more}'
-        f'<th class="number">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f'<th class="number wide">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
     )
 
 
@@ -82,7 +82,8 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     own = [item for item in statistics if item.name == model.name]
     requests = sum(item.success.count + item.fail.count for item in own)
     link = "/?" + urlencode({"model": model.name})
-    reason = "" if model.ready or not model.reason else f'<div class="small soft">{escape(model.reason)}</div>'
+    failed = not model.ready and bool(model.reason) and _waiting(model)[2] == "bad"
+    reason = f'<div class="small soft">{escape(model.reason)}</div>' if failed else ""
     more = ""
     if not short:
         alive = [escape(version.version) for version in newest_first(model) if version.state in _ALIVE]
@@ -95,7 +96,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     return (
         f"<tr{' class=chosen' if chosen else ''}><td>{_state(model)}</td>"
         f'<td class="name"><a href="{escape(link)}">{escape(model.name)}</a>{reason}</td>{more}'
-        f'<td class="number">{_latency(own)}</td></tr>'
+        f'<td class="number wide">{_latency(own)}</td></tr>'
     )
 
 
@@ -103,15 +104,20 @@ _ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
-    if model.ready:
-        glyph, word, colour = _STATES[ServedState.AVAILABLE]
-    elif any(version.state is ServedState.LOADING for version in model.versions):
-        glyph, word, colour = _STATES[ServedState.LOADING]
-    elif model.verdict == "safe" and not model.reason:
-        glyph, word, colour = "○", "not loaded", "idle"
-    else:
-        glyph, word, colour = "✖", "not ready", "bad"
+    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.ready else _waiting(model)
     return f'<span class="state {colour}">{glyph} {word}</span>'
+
+
+def _waiting(model: ServedModel) -> tuple[str, str, str]:
+    """How a model that does not answer is shown."""
+    states = {version.state for version in model.versions}
+    if ServedState.LOADING in states:
+        return _STATES[ServedState.LOADING]
+    if ServedState.START in states and model.settings.load == "demand":
+        return "○", "on demand", "idle"
+    if ServedState.START in states or model.settings.load == "never" or not (model.versions or model.reason):
+        return "○", "not loaded", "idle"
+    return "✖", "not ready", "bad"
 
 
 def _latency(statistics: Iterable[ModelStatistics]) -> str:
