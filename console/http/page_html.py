@@ -133,7 +133,7 @@ def _detail(model: ServedModel, asked: FormAnswer) -> str:
         f"{_notice(asked)}{_answer(asked)}"
         f'<div class="pad"><h3>Try it</h3>{_form(model, asked)}</div>'
         f'<div class="pad"><h3>Versions</h3>{_versions(model)}</div>'
-        f'<div class="pad"><h3>From a terminal</h3><pre>{escape(_curl(model, asked.host))}</pre></div></section>'
+        f"{_curl(model, asked.host)}</section>"
     )
 
 
@@ -280,12 +280,15 @@ def _example(model: ServedModel) -> str:
 
 
 def _curl(model: ServedModel, host: str) -> str:
-    """A command that asks for one row of zeros."""
-    width = model.signature.n_features or 1
+    """A command that asks for one row of zeros, where it is known how many."""
+    width = model.signature.n_features
+    if not width:
+        return ""
     path = quote(model.name, safe="")
     zeros = ", ".join(["0"] * width)
-    return (
+    command = (
         f"curl {host}/v2/models/{path}/infer -d '\n"
         f'{{"inputs": [{{"name": "inputs", "shape": [1, {width}],\n'
         f'  "datatype": "FP64", "data": [{zeros}]}}]}}\''
     )
+    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(command)}</pre></div>'

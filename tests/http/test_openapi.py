@@ -51,3 +51,9 @@ def test_operations_have_names_of_their_own_and_their_parameters(document: Any) 
         assert told == set(re.findall(r"\{(\w+)\}", path))
         assert {"200", "default"} <= set(operation["responses"])
         assert all(response["description"] for response in operation["responses"].values())
+
+
+@pytest.mark.parametrize(("path", "schema"), [("/v2/health/ready", "Ready"), ("/v2/models/{name}/ready", "ModelReady")])
+def test_not_ready_is_described_as_the_answer_that_it_is(document: Any, path: str, schema: str) -> None:
+    told = document["paths"][path]["get"]["responses"]["503"]["content"]["application/json"]["schema"]
+    assert [one["$ref"].rpartition("/")[2] for one in told["anyOf"]] == [schema, "ErrorAnswer"]
