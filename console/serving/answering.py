@@ -60,7 +60,7 @@ class Answering:
         settings = endpoint.settings
         if begun > endpoint.refresh_at:
             self._endpoints.refresh(endpoint)
-        if endpoint.pending > settings.queue + self._workers(endpoint):
+        if endpoint.pending >= settings.queue + self._workers(endpoint):
             raise endpoint.overloaded()
         limit = settings.deadline_ms
         if request.deadline_ms is not None and request.deadline_ms < limit:
@@ -191,7 +191,7 @@ class Answering:
 
     def _workers(self, endpoint: Endpoint) -> int:
         slot = self._endpoints.fleet.find(endpoint.path)
-        return 0 if slot is None else len(slot.more) + (slot.worker is not None)
+        return 1 if slot is None else len(slot.more) + 1
 
     async def _until_ready(
         self, endpoint: Endpoint, fleet: Supervisor, key: str, version: str, deadline: float
