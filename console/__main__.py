@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _screens(root: Path, settings: Settings, start: Start) -> int:
-    from console.composition import open_store
+    from console.composition import attach_again, open_store
     from console.ui.run import run as show
 
-    return show(root, settings, start, open_store)
+    return show(root, settings, start, open_store, attach_again)
 
 
 def _account() -> Path | None:

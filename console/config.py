@@ -81,7 +81,10 @@ class Settings(Record, frozen=True):
     memory while a probe runs, `probe_rate` the calls a second of a new probe (0 = as fast as it goes). `warm` keeps a
     process with the libraries loaded, about 100 MB, that workers are forked from in milliseconds, and one such fork
     that stands ready, about 10 MB. `title` has the terminal's title tell store and trouble, `bell` rings it on a new
-    failure; `keys` are other keys for actions by their ids, which the console checks when it starts.
+    failure; `attach` has consoles and commands attach to the engine that serves the store, where one runs;
+    `engine_group` is the group whose members may attach to an engine of this user, which finishes what it was asked
+    within `drain_s` when it is to end. `keys` are other keys for actions by their ids, which the console checks when it
+    starts.
     """
 
     theme: Theme = ""
@@ -100,6 +103,9 @@ class Settings(Record, frozen=True):
     sealing: Sealing = Sealing()
     title: bool = True
     bell: bool = False
+    attach: bool = True
+    engine_group: str = ""
+    drain_s: Seconds = 20.0
     keys: dict[str, str | tuple[str, ...]] = {}
 
 

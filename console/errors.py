@@ -45,6 +45,12 @@ class NeedsReviewError(AccessDeniedError):
     code = "needs-review"
 
 
+class UnauthenticatedError(AccessDeniedError):
+    """A token that is not known, or that counts no more."""
+
+    code = "unauthenticated"
+
+
 class InputError(ConsoleError):
     """A file is missing, unreadable, damaged or of no known format."""
 

@@ -15,14 +15,16 @@ Listener = Callable[[Event], None]
 class Bus:
     """Hands every event to every listener at once, on the event loop's own thread.
 
-    Events of the kinds in `passing` are not kept: a survey of a large store has one for each file, and what an operator
-    looks for would be lost among them.
+    Events of the kinds in `passing` are not kept: a survey of a large store has one for each file, a job one for each
+    step, and what an operator looks for would be lost among them.
     """
 
     def __init__(
         self,
         keep: int = 500,
-        passing: frozenset[str] = frozenset({EventKind.ARTIFACT_INSPECTED, EventKind.ARTIFACT_UNINSPECTED}),
+        passing: frozenset[str] = frozenset(
+            {EventKind.ARTIFACT_INSPECTED, EventKind.ARTIFACT_UNINSPECTED, EventKind.JOB_PROGRESS}
+        ),
     ) -> None:
         self._listeners: list[Listener] = []
         self._recent: deque[Event] = deque(maxlen=keep)

@@ -38,6 +38,22 @@ SCREENS: dict[str, ScreenSpec] = {
         ScreenSpec("charts", "charts:ChartsScreen", "store", "C", "Show small charts of all loaded models", kept=True),
         ScreenSpec("events", "events:EventsScreen", "store", "v", "Show what happened and who did it", kept=True),
         ScreenSpec(
+            "jobs",
+            "jobs:JobsScreen",
+            "store",
+            "J",
+            "Show what takes long: updates, conversions, exports, and what came of them",
+            kept=True,
+        ),
+        ScreenSpec(
+            "serving",
+            "serving:ServingScreen",
+            "store",
+            "T",
+            "Show what answers other programs: versions, copies, requests",
+            kept=True,
+        ),
+        ScreenSpec(
             "history",
             "history:HistoryScreen",
             "model",

@@ -6,8 +6,11 @@ import asyncio
 import os
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from console.access.actor import Actor, acting, acting_as, who
+from console.access.refusals import Refusals
 from console.errors import AccessDeniedError, InputError, OperationError
 from console.events import Bus
 from console.files.opening import identity_at
@@ -18,14 +21,18 @@ from console.trust import policy as policies
 from console.trust.audit import Audit
 from console.trust.explain import explain
 from console.trust.policy import Source
-from console.trust.roles import NEEDS, permission
+from console.trust.roles import NEEDS, Caller, Permission, bearer_permission, permission, this_user
 from console.trust.verdict import judge
 
 _LOCK_WAIT = 3.0
+_MOST_KNOWN = 4096
+"""Actors whose permission is kept."""
 
 
 class AccessControl:
     """Judges by the policy as last read, and says who may do what; writes consents and audit lines in the store.
+
+    Who asks is the actor in whose context it runs (`acting`), else the user of this process.
 
     Without `records`, or where `why_read_only` says why nothing may be changed, what was done goes into the user's own
     log instead.
@@ -41,7 +48,8 @@ class AccessControl:
         self._own_audit = Audit(root, own=True)
         self._files: tuple[FileIdentity | None, ...] | None = self._identities()
         self.policy = policies.load_policy(root)
-        self.permission = permission(self.policy)
+        self._permissions: dict[Actor | None, Permission] = {}
+        self.refused = Refusals(self.record, bus)
 
     def move(self, root: Path, *, why_read_only: str = "") -> None:
         """Judge and write from now on for the store at `root`. Raises InputError when its policy cannot be read: until
@@ -51,8 +59,8 @@ class AccessControl:
         self._audit, self._own_audit = Audit(root), Audit(root, own=True)
         self._files = None
         found = self._identities()
-        self.policy = policies.load_policy(root)
-        self.permission, self._files = permission(self.policy), found
+        self.policy, self._files = policies.load_policy(root), found
+        self._permissions.clear()
 
     # policy
 
@@ -70,8 +78,8 @@ class AccessControl:
         if found == self._files:
             return
         before = self.policy
-        self.policy = await asyncio.to_thread(policies.load_policy, self._root)
-        self.permission, self._files = permission(self.policy), found
+        self.policy, self._files = await asyncio.to_thread(policies.load_policy, self._root), found
+        self._permissions.clear()
         for source in self.policy.sources:
             if source not in before.sources:
                 self._tell_ignored(source)
@@ -109,40 +117,75 @@ class AccessControl:
         return bool(self.why_read_only)
 
     @property
+    def permission(self) -> Permission:
+        """The permission of whoever asks."""
+        actor = acting.get()
+        known = self._permissions.get(actor)
+        if known is None:
+            if len(self._permissions) >= _MOST_KNOWN:
+                self._permissions.clear()
+            known = self._permissions[actor] = self._permission_of(actor)
+        return known
+
+    @property
+    def who(self) -> str:
+        """The name of whoever asks."""
+        return who()
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether another user than the engine's asks: files that they name are read and written with its rights."""
+        actor = acting.get()
+        return actor is not None and (actor.principal is not None or actor.uid != os.geteuid())
+
+    @property
     def role(self) -> str:
-        """The role of this user: view, operate or administer."""
+        """The role of whoever asks: view, infer, operate or administer."""
         return self.permission.role.word
 
     def refusal(self, action: str) -> str | None:
-        """Why an action is not this user's, as a sentence; None where it is."""
+        """Why an action is not theirs who ask, as a sentence; None where it is."""
         return self.permission.refusal(action)
 
     def refusals(self) -> dict[str, str]:
-        """The same for all actions that are not this user's."""
+        """The same for all actions that are not theirs who ask."""
         return {action: why for action in NEEDS if (why := self.refusal(action)) is not None}
 
     async def authorize(self, action: str, path: str = "", *, writes: bool = False) -> None:
-        """Let the user do this, or put on record that they may not; with `writes` it changes something in the store.
+        """Let whoever asks do this, or put on record that they may not; with `writes` it changes something there.
 
         Raises AccessDeniedError with the role it takes, or with why nothing may be changed.
         """
         refusal = self.refusal(action)
         if refusal is not None:
             with suppress(OperationError):
-                await self.record(action, path, None, f"refused: {refusal}")
+                if acting.get() is None:
+                    await self.record(action, path, None, f"refused: {refusal}")
+                else:
+                    await self.refused.tell(action, path, refusal, self.who)
             raise AccessDeniedError(refusal, hint="ask somebody who has that role")
         if writes and self.read_only:
             hint = "`model-console doctor` tells what would let you"
             raise AccessDeniedError(f"this console is read-only: {self.why_read_only}", hint=hint)
 
     async def authorize_model(self, action: str, model: str) -> None:
-        """The same for a model in service by its name. Costs a request next to nothing. Raises AccessDeniedError."""
+        """The same for a model in service by its name, which those who ask over HTTP may be limited to. Costs a request
+        next to nothing. Raises AccessDeniedError."""
         if self.refusal(action) is not None:
             await self.authorize(action, model)
+        if self.sees(model):
+            return
+        why = f"{self.who} may not ask for {model}: it is for other models"
+        with suppress(OperationError):
+            await self.refused.tell(action, model, why, self.who)
+        raise AccessDeniedError(why, hint="ask with a token that is for this model too")
 
     def sees(self, model: str) -> bool:
         """Whether a model in service is among those that whoever asks is limited to, if they are."""
-        return True
+        actor = acting.get()
+        if actor is None or actor.principal is None or not actor.principal.models:
+            return True
+        return any(fnmatchcase(model, pattern) for pattern in actor.principal.models)
 
     async def accept(self, path: str, judgement: Judgement, digest: str, why: str) -> None:
         """Pin a content the operator said yes to. Raises AccessDeniedError where that is not theirs to say,
@@ -152,11 +195,12 @@ class AccessControl:
                 f"{path} cannot be accepted: this console is read-only", hint="start it without --read-only"
             )
         await self.authorize("accept", path)
-        await asyncio.to_thread(policies.accept, self._root, digest=digest, who=user_name(), why=why, artifact=path)
+        await asyncio.to_thread(policies.accept, self._root, digest=digest, who=self.who, why=why, artifact=path)
         self.policy = await asyncio.to_thread(policies.load_policy, self._root)
         self._files = await asyncio.to_thread(self._identities)
+        self._permissions.clear()
         await self.record("accept", path, digest, f"{judgement.verdict}: {why}", **self._digests())
-        self._bus.emit("trust.accepted", path, f"{path} was accepted by {user_name()}: {why}", severity="attention")
+        self._bus.emit("trust.accepted", path, f"{path} was accepted by {self.who}: {why}", severity="attention")
 
     def warn(self, kind: str, path: str, text: str) -> None:
         """Tell whoever listens what they should know about a path."""
@@ -170,9 +214,11 @@ class AccessControl:
         What may not be written in the store goes into the user's own log, as far as that can be written.
         """
         audit = self._audit if self._writable else self._own_audit
+        actor = acting.get()
+        by = None if actor is None else actor.recorded()
 
         def append() -> AuditEntry:
-            return audit.append(action, artifact=path, digest=digest, result=result, wait=LOCK_TRY_S, **detail)
+            return audit.append(action, artifact=path, digest=digest, result=result, wait=LOCK_TRY_S, who=by, **detail)
 
         try:
             await retried(append, wait=_LOCK_WAIT)
@@ -193,6 +239,13 @@ class AccessControl:
 
     # inside
 
+    def _permission_of(self, actor: Actor | None) -> Permission:
+        if actor is not None and actor.principal is not None:
+            return bearer_permission(actor.who, actor.principal.role)
+        if actor is None or actor.uid == os.geteuid():
+            return permission(self.policy, this_user())
+        return permission(self.policy, Caller(actor.name, actor.uid, actor.groups, guest_of=user_name()))
+
     def _identities(self) -> tuple[FileIdentity | None, ...]:
         return tuple(identity_at(path, links=False) for path in policies.policy_files(self._root))
 
@@ -208,6 +261,10 @@ class AccessControl:
         """Compare both files with what the log last said of them; who changed them is not known."""
         if not self._writable:
             return
+        with acting_as(None):
+            await self._record_differences()
+
+    async def _record_differences(self) -> None:
         now = self._digests()
         for word, uid, whose in (
             ("policy", None, "the store's policy"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from console.cli.data_files import absolute, tell_unbuilt
 from console.cli.json_shapes import picked
 from console.cli.output import Output, asked, columns, size_words
-from console.cli.session import opened
+from console.cli.session import as_job, opened
 from console.records import Json, OnnxComparison
 from console.safe_text import safe
 
@@ -17,15 +17,16 @@ __all__ = ["accelerate"]
 
 async def accelerate(arguments: argparse.Namespace, output: Output) -> int:
     """Export, compare, and write the export as an artifact beside its model."""
-    async with opened(arguments.door, arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True, files=[arguments.data]) as store:
         engine, path = store.engine, store.artifact
         await tell_unbuilt(store)
         data = absolute(arguments.data)
         exported: OnnxComparison | None = None
-        async for now in engine.acceleration.compare(path, data=data, at=arguments.at, accept=arguments.accept):
-            exported = now.comparison
-            if exported is None:
-                output.say(f"{safe(path)}: {safe(now.phase)}")
+        async with as_job(store, "accelerate", arguments, output):
+            async for now in engine.acceleration.compare(path, data=data, at=arguments.at, accept=arguments.accept):
+                exported = now.comparison
+                if exported is None:
+                    output.say(f"{safe(path)}: {safe(now.phase)}")
         assert exported is not None
         found = exported
         output.warn(found.warnings)

@@ -22,7 +22,7 @@ _KEYS = ("seq", "when", "who", "action", "artifact", "digest", "result", "detail
 async def audit(arguments: argparse.Namespace, output: Output) -> int:
     """The audit log with what the user's own log has of this store, or the check of both chains."""
     what, store = _asked(arguments)
-    async with opened(arguments.door, store, records=False) as opened_store:
+    async with opened(arguments.door, store, records=False, attach=False) as opened_store:
         return await (_verify if what == "verify" else _show)(opened_store, output)
 
 

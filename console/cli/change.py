@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterable
 
 from console.cli import json_shapes
-from console.cli.data_files import absolute, narrate, read_as, target_of
+from console.cli.data_files import absolute, narrate, read_as, target_of, why_alone
 from console.cli.output import Output, asked, columns, error_json, size_words
-from console.cli.session import narrated, opened
+from console.cli.session import as_job, narrated, opened
 from console.engine.api import EngineApi
 from console.errors import OperationError
 from console.records import Candidate, Comparison, EventKind, RecipeFacts, Unchanged, UpdatePlan, Version
@@ -22,14 +22,16 @@ _TOLD = (*SETTLING, *(kind for kind in EventKind if kind.startswith("update.")))
 
 async def update(arguments: argparse.Namespace, output: Output) -> int:
     """Retrain, compare, and promote what passes the gate or what the operator says yes to."""
-    async with opened(arguments.door, arguments.artifact, records=True) as store:
+    async with opened(
+        arguments.door, arguments.artifact, records=True, alone=why_alone(arguments), files=[arguments.data]
+    ) as store:
         engine, path = store.engine, store.artifact
         await read_as(store, arguments)
         data, target = absolute(arguments.data), target_of(arguments)
         plan = await engine.updates.plan(path, data=data, target=target, at=arguments.at)
         for line in _intended(plan, await engine.data.recipe(path)):
             output.say(line)
-        async with narrated(store, output, _TOLD):
+        async with narrated(store, output, _TOLD), as_job(store, "update", arguments, output):
             found = await engine.updates.run(plan)
         for table in (found.trained_on, found.measured_on):
             if table is not None:

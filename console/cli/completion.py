@@ -17,6 +17,7 @@ _PATHS = dict.fromkeys(("ARTIFACT", "ARTIFACT|STORE", "FILE", "STORE"), _FILES) 
 """How zsh completes what an argument is called; bash completes file names where nothing else fits, spaces and all."""
 _WORDS = {
     "show|verify": ("show", "verify"),
+    "add|list|revoke": ("add", "list", "revoke"),
     "SCREEN": (*OF_STORE, *(f"{name}:" for name in OF_MODEL)),
     "KEY=VALUE": (
         *("sep=", "sep=,", "sep=;", "sep=|", "decimal=", "decimal=,", "decimal=.", "header=", "header=true"),

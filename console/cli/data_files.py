@@ -16,7 +16,17 @@ from console.cli.session import Opened
 from console.errors import UsageError
 from console.records import DataFile, ReadOptions, Target
 
-__all__ = ["absolute", "data_named", "narrate", "read_as", "read_data", "refuse_terminal", "target_of", "tell_unbuilt"]
+__all__ = [
+    "absolute",
+    "data_named",
+    "narrate",
+    "read_as",
+    "read_data",
+    "refuse_terminal",
+    "target_of",
+    "tell_unbuilt",
+    "why_alone",
+]
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _KEYS = ("sep", "decimal", "encoding", "header", "missing")
@@ -34,6 +44,13 @@ def refuse_terminal(arguments: argparse.Namespace) -> None:
             f"--data - reads a table from a pipe, and stdin is {'a terminal' if sys.stdin else 'closed'}",
             hint="zcat rows.csv.gz | model-console predict MODEL --data -",
         )
+
+
+def why_alone(arguments: argparse.Namespace) -> str:
+    """Why what the command line says of its data is no business of an engine that others use; empty where it may be."""
+    if arguments.read or arguments.ignore:
+        return "--read and --ignore would hold for everybody there"
+    return "its data come from a pipe" if arguments.data == "-" else ""
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Iterable
 
 from console.cli import json_shapes
-from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of, why_alone
 from console.cli.output import Output, error_json
-from console.cli.session import opened
+from console.cli.session import at_another_place, opened
 from console.errors import OperationError
 from console.records import Evaluated, Json, why_nothing
 
@@ -17,7 +17,14 @@ async def evaluate(arguments: argparse.Namespace, output: Output) -> int:
     """Measure the answers against the truth in a data file; 1 where nothing could be measured."""
     refuse_terminal(arguments)
     records = True if arguments.accept is not None else None
-    async with opened(arguments.door, arguments.artifact, records=records) as store:
+    async with opened(
+        arguments.door,
+        arguments.artifact,
+        records=records,
+        alone=why_alone(arguments),
+        files=[arguments.data],
+        unless=lambda engine, path: at_another_place(engine, path, arguments.at),
+    ) as store:
         await store.load(arguments, output)
         await read_as(store, arguments)
         target = target_of(arguments)

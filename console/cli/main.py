@@ -121,6 +121,10 @@ def _command(arguments: argparse.Namespace, output: Output, door: Door, screens:
         streams.put(script(commands_parser(), arguments.shell))
         output.say(HINT)
         return 0
+    if arguments.command == "serve":
+        from console.cli.serve import serve
+
+        return serve(arguments, door)
     from pkgutil import resolve_name
 
     from console.cli.session import run as run_command
@@ -130,7 +134,7 @@ def _command(arguments: argparse.Namespace, output: Output, door: Door, screens:
 
 
 def _open(store: str, arguments: argparse.Namespace, door: Door, screens: Screens) -> int:
-    named = {name: getattr(arguments, name) for name in ("read_only", "mouse", "ascii", "theme", "fps")}
+    named = {name: getattr(arguments, name) for name in ("read_only", "attach", "mouse", "ascii", "theme", "fps")}
     settings = replace(load_settings(), **{name: value for name, value in named.items() if value is not None})
     root = door.root(store)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -91,6 +91,9 @@ def _number(kind: Any) -> Callable[[str], float]:
     return read
 
 
+_ROLES = ("view", "infer", "operate", "administer")
+_DAYS = _number(Annotated[float, Meta(gt=0, le=36_500)])
+_REQUESTS = _number(Annotated[float, Meta(ge=0, le=1_000_000)])
 _COUNT = _number(Annotated[int, Meta(ge=1)])
 
 
@@ -112,6 +115,9 @@ def screen_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the screens, which go before the settings file."""
     group = parser.add_argument_group("the screens")
     group.add_argument("--read-only", action="store_true", default=None, help="take away what changes anything")
+    group.add_argument(
+        "--alone", action="store_false", dest="attach", default=None, help="attach to no engine that serves the store"
+    )
     group.add_argument("--no-mouse", action="store_false", dest="mouse", default=None, help="leave the mouse alone")
     group.add_argument("--ascii", action="store_true", default=None, help="draw with ASCII signs alone")
     group.add_argument("--theme", choices=THEME_NAMES, metavar="NAME", help=", ".join(THEME_NAMES))
@@ -167,6 +173,8 @@ def commands_parser() -> Parser:
     _running(commands)
     _changing(commands)
     _secret(commands)
+    _serving(commands)
+    _tokens(commands)
     _rest(commands)
     return parser
 
@@ -331,6 +339,64 @@ def _secret(commands: Commands) -> None:
         "--out", type=_written_file, required=True, metavar="FILE", help="a new file, which only you may read"
     )
     unseal.set_defaults(run="secrets:unseal")
+
+
+def _serving(commands: Commands) -> None:
+    serve = _add(
+        commands,
+        "serve",
+        "Serve a store: an engine of its own, which programs ask over HTTP and consoles attach to.",
+        "serve /srv/models --http 127.0.0.1:8080",
+        json=False,
+    )
+    serve.add_argument("store", metavar="STORE", nargs="?", default=".")
+    serve.add_argument(
+        "--http", default="127.0.0.1:8080", metavar="ADDRESS", help="where programs ask: HOST:PORT (else %(default)s)"
+    )
+    serve.add_argument("--no-http", action="store_true", help="listen on the unix socket alone")
+    serve.add_argument("--metrics", default="", metavar="ADDRESS", help="where metrics are read besides: HOST:PORT")
+    serve.add_argument("--socket", default="", metavar="FILE", help="the unix socket that consoles attach to")
+    serve.add_argument("--group", default="", metavar="NAME", help="let the members of this group attach")
+    serve.add_argument("--tls-cert", default="", metavar="FILE", help="speak TLS with this certificate (PEM)")
+    serve.add_argument("--tls-key", default="", metavar="FILE", help="its private key (PEM)")
+    serve.add_argument("--anonymous", action="store_true", help="let anybody ask without a token, from wherever")
+    serve.add_argument("--read-only", action="store_true", help="change nothing in the store")
+    serve.add_argument("--print-unit", action="store_true", help="print a systemd unit that does all this, and end")
+    status = _add(commands, "status", "Tell how the engine stands that serves a store.", "status /srv/models --json")
+    status.add_argument("store", metavar="STORE", nargs="?", default=".")
+    status.set_defaults(run="serve:status")
+    jobs = _add(
+        commands, "jobs", "List the long work of the engine that serves a store, or follow it.", "jobs /srv/models"
+    )
+    jobs.add_argument("store", metavar="STORE", nargs="?", default=".")
+    one = jobs.add_mutually_exclusive_group()
+    one.add_argument("--follow", type=_COUNT, metavar="ID", help="tell of this job until it has ended")
+    one.add_argument("--cancel", type=_COUNT, metavar="ID", help="end this job")
+    jobs.set_defaults(run="jobs:jobs")
+
+
+def _tokens(commands: Commands) -> None:
+    token = _add(
+        commands,
+        "token",
+        "Make, list or revoke tokens, by which programs ask a served store over HTTP.",
+        "token add ci /srv/models --models 'churn/*' --expires 90",
+    )
+    token.formatter_class = argparse.RawDescriptionHelpFormatter
+    token.epilog = f"""{token.epilog}
+         TOKEN=$({PROG} token add nightly /srv/models --role operate)
+         {PROG} token list /srv/models
+         {PROG} token revoke ci /srv/models"""
+    token.add_argument("what", metavar="add|list|revoke")
+    token.add_argument("name", nargs="?", metavar="NAME", help="the token (list takes none)")
+    token.add_argument("store", nargs="?", metavar="STORE", help="the store (else the directory here)")
+    token.add_argument("--role", choices=_ROLES, help=f"{', '.join(_ROLES)} (else infer)", metavar="ROLE")
+    token.add_argument(
+        "--models", nargs="+", action="extend", metavar="PATTERN", help="only for models whose names match one of these"
+    )
+    token.add_argument("--rate", type=_REQUESTS, metavar="HZ", help="requests a second at most, 0 = no limit")
+    token.add_argument("--expires", type=_DAYS, metavar="DAYS", help="how long it counts (else for ever)")
+    token.set_defaults(run="tokens:token")
 
 
 def _rest(commands: Commands) -> None:

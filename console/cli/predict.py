@@ -12,10 +12,10 @@ from contextlib import ExitStack
 
 from console.cli import json_shapes
 from console.cli.answers_out import JsonAnswers, OutFile, form_of, keep_apart, table_lines, write_json
-from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of, why_alone
 from console.cli.output import Output
 from console.cli.progress import Progress
-from console.cli.session import Opened, opened
+from console.cli.session import Opened, at_another_place, opened
 from console.records import Answers, DataFile, Json, Memory, WorkerView
 
 
@@ -24,7 +24,14 @@ async def predict(arguments: argparse.Namespace, output: Output) -> int:
     form = form_of(arguments.out, len(arguments.method or ()))
     refuse_terminal(arguments)
     keep_apart(arguments.out, arguments.artifact, arguments.data or "")
-    async with opened(arguments.door, arguments.artifact, records=arguments.accept is not None) as store:
+    async with opened(
+        arguments.door,
+        arguments.artifact,
+        records=arguments.accept is not None,
+        alone=why_alone(arguments),
+        files=[arguments.data],
+        unless=lambda engine, path: at_another_place(engine, path, arguments.at),
+    ) as store:
         await store.load(arguments, output)
         await read_as(store, arguments)
         async with data_named(store, arguments) as data:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import json_shapes
-from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of
+from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of, why_alone
 from console.cli.output import Output, size_words
-from console.cli.session import Opened, opened
+from console.cli.session import Opened, as_job, at_another_place, opened
+from console.engine.api import EngineApi
 from console.errors import InputError, UsageError
 from console.records import Json, ProbeState, Quantiles, WorkerView
 from console.records.words import growth_words, rate_words
@@ -24,7 +25,21 @@ def _recorded(arguments: argparse.Namespace) -> bool | None:
 async def probe(arguments: argparse.Namespace, output: Output) -> int:
     """Drive the model at a rate for a while; a line a second, then a summary."""
     refuse_terminal(arguments)
-    async with opened(arguments.door, arguments.artifact, records=_recorded(arguments)) as store:
+
+    async def taken(engine: EngineApi, path: str) -> str:
+        probe = await engine.monitor.probe(path) if path else None
+        if probe is not None and probe.running:
+            return f"{path} is being driven there"
+        return await at_another_place(engine, path, arguments.at)
+
+    async with opened(
+        arguments.door,
+        arguments.artifact,
+        records=_recorded(arguments),
+        alone=why_alone(arguments),
+        files=[arguments.data],
+        unless=taken,
+    ) as store:
         await store.load(arguments, output)
         async with data_named(store, arguments) as named:
             state = await _probed(store, arguments, named, output)
@@ -94,11 +109,13 @@ def _scored(state: ProbeState) -> str:
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:
     """Write the model in another format."""
-    async with opened(arguments.door, arguments.artifact, records=_recorded(arguments)) as store:
+    files = [arguments.out or arguments.artifact]
+    async with opened(arguments.door, arguments.artifact, records=_recorded(arguments), files=files) as store:
         out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)
-        found = await store.engine.updates.convert(
-            store.artifact, arguments.to, str(out), at=arguments.at, accept=arguments.accept
-        )
+        async with as_job(store, "convert", arguments, output):
+            found = await store.engine.updates.convert(
+                store.artifact, arguments.to, str(out), at=arguments.at, accept=arguments.accept
+            )
     warnings = found.pop("warnings")
     output.warn(map(str, warnings) if isinstance(warnings, list) else ())
     value: dict[str, Json] = {"path": str(out), **found, "warnings": output.warned}

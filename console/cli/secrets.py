@@ -31,8 +31,9 @@ async def keygen(arguments: argparse.Namespace, output: Output) -> int:
 
 async def sign(arguments: argparse.Namespace, output: Output) -> int:
     """Sign what an artifact holds now, or every artifact of a directory."""
-    async with opened(arguments.door, arguments.artifact, records=True) as store:
-        found = await store.engine.security.sign(store.path, str(_path(arguments.key)))
+    key = str(_path(arguments.key))
+    async with opened(arguments.door, arguments.artifact, records=True, files=[key]) as store:
+        found = await store.engine.security.sign(store.path, key)
     signed: list[Json] = [{"path": path, "digest": digest} for path, digest in found.digests.items()]
     output.data(
         {"key": found.key, "key_id": found.key_id, "signed": signed},
@@ -43,7 +44,7 @@ async def sign(arguments: argparse.Namespace, output: Output) -> int:
 
 async def verify(arguments: argparse.Namespace, output: Output) -> int:
     """Check that every artifact is signed; 1 when one is not."""
-    async with opened(arguments.door, arguments.artifact, records=False) as store:
+    async with opened(arguments.door, arguments.artifact, records=False, attach=False) as store:
         found = await store.engine.security.verify(store.path, tuple(arguments.key or ()))
     output.data([picked(one, *_KEYS) for one in found], lambda: columns(_HEADERS, [_row(one) for one in found]))
     wrong = sum(one.state != "signed" for one in found)
@@ -64,7 +65,7 @@ def _row(one: SignatureStatus) -> tuple[str, ...]:
 async def seal(arguments: argparse.Namespace, output: Output) -> int:
     """Write an artifact encrypted for its recipients."""
     out = str(_path(arguments.out)) if arguments.out else None
-    async with opened(arguments.door, arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True, files=[out]) as store:
         before = [one for one in await store.engine.updates.history(store.artifact) if not one.current]
         made = await store.engine.security.encrypt(store.artifact, tuple(arguments.to), out, replace=arguments.replace)
         kept = await store.engine.security.history_directory(store.artifact)
@@ -84,7 +85,7 @@ async def unseal(arguments: argparse.Namespace, output: Output) -> int:
     """Write what a sealed artifact holds to a file of the operator's own."""
     identity = str(_path(arguments.identity)) if arguments.identity else None
     out = str(_path(arguments.out))
-    async with opened(arguments.door, arguments.artifact, records=True) as store:
+    async with opened(arguments.door, arguments.artifact, records=True, files=[identity, out]) as store:
         size = await store.engine.security.decrypt(store.artifact, identity, out)
     output.data({"path": out, "size": size}, lambda: [f"written {out}, {size_words(size)}, not sealed"])
     return 0

@@ -21,7 +21,7 @@ _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
 async def ls(arguments: argparse.Namespace, output: Output) -> int:
     """Every artifact of a store or of a directory in one, or a single file; inspected, none of them run."""
-    async with opened(arguments.door, arguments.store, records=False) as store:
+    async with opened(arguments.door, arguments.store, records=False, attach=False) as store:
         rows = sorted(await store.engine.artifacts.scan(store.path), key=lambda row: row.path)
         output.data([json_shapes.row(artifact) for artifact in rows], lambda: table(rows))
     return 0
@@ -29,7 +29,7 @@ async def ls(arguments: argparse.Namespace, output: Output) -> int:
 
 async def inspect(arguments: argparse.Namespace, output: Output) -> int:
     """The facts of one artifact, or of all in a directory; the exit code of the latter tells whether all is well."""
-    async with opened(arguments.door, arguments.artifact, records=False) as store:
+    async with opened(arguments.door, arguments.artifact, records=False, attach=False) as store:
         engine = store.engine
         if store.path and is_artifact(store.root / store.path):
             report = await engine.artifacts.report(store.path, digest=arguments.digest)
@@ -137,7 +137,7 @@ _NOTHING = {"versions": "not installed", "store": "no"}
 
 async def doctor(arguments: argparse.Namespace, output: Output) -> int:
     """The `doctor` command: versions, sandbox layers with their proofs, limits, paths."""
-    async with opened(arguments.door, arguments.store, records=False) as store:
+    async with opened(arguments.door, arguments.store, records=False, attach=False) as store:
         found = await store.engine.doctor.examine()
     output.data(found, lambda: _tree(found))
     return 0

@@ -34,15 +34,17 @@ async def watch(arguments: argparse.Namespace, output: Output) -> int:
     async with opened(arguments.door, arguments.store, records=False, watch=True, on_failure=give_up) as store:
 
         async def follow() -> None:
-            async for event in store.engine.follow():
+            after = 0 if store.through is None else (await store.engine.events()).last
+            async for event in store.engine.follow(after):
                 show(event)
 
         following = asyncio.ensure_future(follow())
         try:
-            while not reader_gone() and not failed.done():
+            while not reader_gone() and not failed.done() and not following.done():
                 await asyncio.wait([failed, following], timeout=_LOOK_S)
-            if failed.done():
-                failed.result()
+            for ended in (failed, following):
+                if ended.done():
+                    ended.result()
         finally:
             following.cancel()
     return 0

@@ -16,8 +16,9 @@ from typing import Protocol, TypeVar
 
 from console.engine.api_artifacts import AccelerationApi, ArtifactsApi, DoctorApi, SecurityApi, UpdatesApi
 from console.engine.api_models import DataApi, InferenceApi, ModelsApi, MonitorApi
-from console.engine.api_service import ServingApi
+from console.engine.api_service import JobsApi, ServingApi, TokensApi
 from console.records import Changes, Event, MissedEvents, PublicKey, StoreStatus
+from console.records.service import ServeOptions
 
 __all__ = [
     "AccelerationApi",
@@ -27,10 +28,12 @@ __all__ = [
     "Door",
     "EngineApi",
     "InferenceApi",
+    "JobsApi",
     "ModelsApi",
     "MonitorApi",
     "SecurityApi",
     "ServingApi",
+    "TokensApi",
     "UpdatesApi",
     "last_of",
 ]
@@ -87,6 +90,16 @@ class EngineApi(Protocol):
         ...
 
     @property
+    def tokens(self) -> TokensApi:
+        """Who may ask over HTTP."""
+        ...
+
+    @property
+    def jobs(self) -> JobsApi:
+        """Work that takes long."""
+        ...
+
+    @property
     def doctor(self) -> DoctorApi:
         """The examination of the machine and the store."""
         ...
@@ -133,13 +146,29 @@ class Door(Protocol):
         *,
         records: bool | None = None,
         watch: bool = False,
+        alone: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> tuple[EngineApi, str]:
-        """The engine of the store that a path belongs to, and the place in it ("" = the store itself).
+        """The engine of the store that a path belongs to, and the place in it ("" = the store itself): the one that
+        serves it, where one runs, else (and if it is to be `alone`) one in this process.
 
         `records` tells whether what is done goes to the store's own files: always, never, or (None) where the store
         has some already. `on_failure` hears of what nobody expected in the background. Raises InputError, UsageError.
         """
+        ...
+
+    async def attach(self, path: str) -> EngineApi:
+        """The engine that serves the store a path belongs to, in its own process. Raises InputError, OperationError
+        where none does."""
+        ...
+
+    def serve(self, path: str, options: ServeOptions) -> int:
+        """Serve the store until this process is told to end; the exit code. Raises InputError, UsageError,
+        OperationError where an engine serves it already."""
+        ...
+
+    def unit(self, path: str, options: ServeOptions) -> str:
+        """The systemd unit that does the same. Raises InputError, UsageError."""
         ...
 
     def new_signing_key(self, file: Path) -> PublicKey:

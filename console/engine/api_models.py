@@ -50,6 +50,14 @@ class ModelsApi(Protocol):
         """
         ...
 
+    def hold(self, path: str, *, at: str = "", accept: str | None = None) -> AsyncIterator[WorkerView]:
+        """The worker of an artifact, loaded where nobody has; one loaded so stays for as long as somebody iterates,
+        unless somebody asks for it to be loaded.
+
+        Raises ConflictError where another model of the file is loaded, and what `load` raises.
+        """
+        ...
+
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
         """Load what the file holds now in place of what is loaded, or of a worker that died. Raises like `load`."""
         ...
@@ -226,4 +234,9 @@ class MonitorApi(Protocol):
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         """The measurements after these positions; None where nothing was ever loaded. Raises UsageError for a width
         that is not kept."""
+        ...
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        """Everything that is measured and counted, in Prometheus' text format 0.0.4, or as OpenMetrics 1.0 with traces
+        as exemplars."""
         ...

@@ -82,7 +82,7 @@ class TokensApi(Protocol):
     """Bearer tokens of those who ask over HTTP."""
 
     async def list(self) -> tuple[Token, ...]:
-        """All tokens, without their secrets."""
+        """All tokens, without their secrets. Raises AccessDeniedError, InputError."""
         ...
 
     async def add(
@@ -94,7 +94,8 @@ class TokensApi(Protocol):
         rate: float = 0.0,
         expires: float | None = None,
     ) -> NewToken:
-        """A new token. Raises UsageError, ConflictError for a name that is taken, AccessDeniedError, OperationError."""
+        """A new token, that counts until the moment `expires`. Raises UsageError, ConflictError for a name that is
+        taken, AccessDeniedError, OperationError."""
         ...
 
     async def revoke(self, name: str) -> Token:
@@ -102,6 +103,12 @@ class TokensApi(Protocol):
         OperationError."""
         ...
 
-    async def principal(self, secret: str) -> Principal:
-        """Whoever has this secret ("" = anybody who asks without one). Raises AccessDeniedError."""
+    async def principal(self, secret: str, peer: str = "") -> Principal:
+        """Whoever has this secret ("" = anybody who asks without one); a wrong one of `peer` goes on record. Raises
+        UnauthenticatedError."""
+        ...
+
+    async def refused(self, what: str, model: str, why: str, who: str, peer: str = "") -> None:
+        """Put on record that `who` was refused `what` of a model; those that are alike are counted by the minute.
+        Raises OperationError."""
         ...

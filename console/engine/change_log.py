@@ -13,8 +13,10 @@ from console.records import (
     Event,
     EventKind,
     Failure,
+    Job,
     ProbeState,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     UpdateStatus,
     WorkerState,
@@ -60,12 +62,20 @@ class ChangeSource(Protocol):
         """The probe of one path that runs, or ran last."""
         ...
 
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
+        ...
+
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""
         ...
 
     def known_failures(self, since: int) -> tuple[Failure, ...]:
         """Those that came, or came again, with the event of this number or later."""
+        ...
+
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        """Those that changed with the event of this number or later."""
         ...
 
 
@@ -100,6 +110,7 @@ class ChangeLog:
         workers = tuple(one for one in views.values() if everything or one.path in touched or one.state not in _OVER)
         probed = {one.path for one in workers} | touched
         probes = {path: state for path in probed if (state := source.known_probe(path)) is not None}
+        traffic = {path: asked for path in probed if (asked := source.known_traffic(path)) is not None}
         missed = source.bus.missed(after)
         return Changes(
             last,
@@ -114,6 +125,8 @@ class ChangeLog:
             probes,
             tuple(UpdateStatus(path, *source.known_update(path)) for path in touched),
             source.known_failures(after),
+            source.known_jobs(after + 1),
+            traffic,
         )
 
     def _rows(self, touched: set[str], everything: bool) -> tuple[tuple[Artifact, ...], tuple[str, ...]]:

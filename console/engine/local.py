@@ -11,6 +11,7 @@ from console import event_loop
 from console.closing import close_each
 from console.config import Settings
 from console.engine.change_log import ChangeLog
+from console.engine.jobs import Tell
 from console.engine.rooms import Rooms
 from console.errors import ConsoleError
 from console.records import (
@@ -40,6 +41,7 @@ class Engine(Rooms):
         super().__init__(given, settings, read_only=read_only, records=records, restarts=restarts, moved=self._move)
         self.security = LocalSecurity(self)
         self._on_failure: Callable[[Exception], None] = lambda _: None
+        self.jobs.on_failure = lambda error: self._on_failure(error)
         self._background: list[asyncio.Task[None]] = []
         self._unsubscribe = self.bus.subscribe(self._hear)
         self._log = ChangeLog(self)
@@ -85,6 +87,11 @@ class Engine(Rooms):
         if not self._background:
             self._go(self._begin())
 
+    async def warmed(self) -> None:
+        """Wait until workers are forked from a process that has the libraries, where the settings want one."""
+        if self.settings.warm:
+            await self._launcher.warm().warmed()
+
     async def close(self) -> None:
         """End everything that was started; never raises."""
         self._log.close()
@@ -92,9 +99,10 @@ class Engine(Rooms):
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        lazy = (self.__dict__.get(name) for name in ("serving", "monitor", "acceleration", "updates"))
+        lazy = (self.__dict__.get(name) for name in ("serving", "monitor", "acceleration", "updates", "tokens"))
         made = [room for room in lazy if room is not None]
-        await close_each(*made, self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        rooms = (self.artifacts, self._starter, self._fleet, self._inspectors, self._launcher)
+        await close_each(self.jobs, *made, self.book.refused, *rooms)
 
     async def status(self) -> StoreStatus:
         """How the store stands."""
@@ -218,7 +226,8 @@ class LocalSecurity:
 
     async def sign(self, beneath: str, key: str) -> SignedContents:
         """Sign what an artifact holds now, or all of a directory, with the private key in a file."""
-        return await self._rooms.signing.sign(beneath, key)
+        signing = self._rooms.signing
+        return await self._rooms.jobs.run("sign", beneath, lambda _tell: signing.sign(beneath, key), _signed)
 
     async def verify(self, beneath: str, keys: tuple[str, ...] = ()) -> tuple[SignatureStatus, ...]:
         """How each artifact there stands with its signatures by these keys (none: the policy's)."""
@@ -232,9 +241,13 @@ class LocalSecurity:
         self, path: str, recipients: tuple[str, ...], out: str | None = None, *, replace: bool = False
     ) -> EncryptedFile:
         """Write the artifact encrypted: to `out`, or beside it; with `replace` in its stead."""
-        place = None if out is None else Path(out)
-        file, digest = await self._rooms.at_rest.seal(path, recipients, place, replace=replace)
-        return EncryptedFile(str(file), digest)
+        place, at_rest = None if out is None else Path(out), self._rooms.at_rest
+
+        async def work(_tell: Tell) -> EncryptedFile:
+            file, digest = await at_rest.seal(path, recipients, place, replace=replace)
+            return EncryptedFile(str(file), digest)
+
+        return await self._rooms.jobs.run("seal", path, work, lambda made: f"written as {made.path}")
 
     async def decrypt(self, path: str, identity: str | None, out: str) -> int:
         """Write what an encrypted artifact holds to a new file, which its owner alone may read; its size."""
@@ -251,3 +264,7 @@ class LocalSecurity:
     async def verify_audit(self) -> AuditCheck:
         """Check the chain of the audit log, and that of the user's own."""
         return await asyncio.to_thread(self._rooms.book.verify)
+
+
+def _signed(found: SignedContents) -> str:
+    return f"{len(found.digests)} signed by {found.key_id}"

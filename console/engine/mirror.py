@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from console.engine.api import EngineApi
 from console.engine.series import Series
+from console.errors import EngineGoneError
 from console.records import (
     Artifact,
     Changes,
@@ -21,11 +22,13 @@ from console.records import (
     Event,
     Explanation,
     Failure,
+    Job,
     KnownFacts,
     Permissions,
     ProbeState,
     Report,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     UpdateStatus,
     WorkerView,
@@ -33,15 +36,20 @@ from console.records import (
 
 _MOST_EVENTS = 500
 _MOST_FAILURES = 200
+_MOST_JOBS = 300
 _MOST_FACTS = 64
 """Artifacts whose facts are kept."""
 
 
 class Mirror:
-    """A copy of what an engine knows. Nothing in it changes between two feeds."""
+    """A copy of what an engine knows. Nothing in it changes between two feeds.
 
-    def __init__(self, engine: EngineApi, root: str = "") -> None:
+    With `read_only` its client may change nothing, whatever the engine would let it.
+    """
+
+    def __init__(self, engine: EngineApi, root: str = "", *, read_only: bool = False) -> None:
         self.engine = engine
+        self._read_only = read_only
         self.status = StoreStatus(root, Permissions("view"))
         self.rows: dict[str, Artifact] = {}
         """All rows by path."""
@@ -49,10 +57,14 @@ class Mirror:
         """Workers that are loaded, loading or dead, by path."""
         self.probes: dict[str, ProbeState] = {}
         """The probes that run, or ran last."""
+        self.traffic: dict[str, TrafficState] = {}
+        """Requests of other programs, by path."""
         self.failures: tuple[Failure, ...] = ()
         """The latest failures, newest last."""
         self.events: deque[Event] = deque(maxlen=_MOST_EVENTS)
         """The latest events, newest last."""
+        self.jobs: tuple[Job, ...] = ()
+        """The latest jobs, newest first."""
         self._updates: dict[str, UpdateStatus] = {}
         self._facts: dict[str, KnownFacts] = {}
         self._series: dict[str, Series] = {}
@@ -110,6 +122,12 @@ class Mirror:
 
     # feeding
 
+    def turn_to(self, engine: EngineApi) -> None:
+        """Be fed by another engine, from the start; what is mirrored stays until then."""
+        self.engine, self.last = engine, -1
+        self._facts, self._series, self._updates, self.jobs = {}, {}, {}, ()
+        self.events.clear()
+
     async def follow(self, gather: float = 0.0) -> Changes:
         """Wait until something has changed and take it over, with what changes in the `gather` seconds after that."""
         return self._take(await self.engine.changes(self.last, gather=gather))
@@ -119,7 +137,13 @@ class Mirror:
         return self._take(await self.engine.changes(self.last, wait=False))
 
     async def know(self, path: str) -> KnownFacts:
-        """Fetch what is known of an artifact, and how an update of it stands."""
+        """Fetch what is known of an artifact, and how an update of it stands; of an engine that is gone, as it was."""
+        try:
+            return await self._know(path)
+        except EngineGoneError:
+            return self._facts.get(path, KnownFacts())
+
+    async def _know(self, path: str) -> KnownFacts:
         self._updates[path] = await self.engine.updates.status(path)
         self._facts.pop(path, None)
         while len(self._facts) >= _MOST_FACTS:
@@ -128,8 +152,14 @@ class Mirror:
         return facts
 
     async def measure(self, path: str, widths: Iterable[float] = ()) -> Series | None:
-        """Fetch what is measured of an artifact, in bins of these widths beside those of a second."""
-        wanted = tuple(widths)
+        """Fetch what is measured of an artifact, in bins of these widths beside those of a second; of an engine that is
+        gone, as it was."""
+        try:
+            return await self._measure(path, tuple(widths))
+        except EngineGoneError:
+            return self._series.get(path)
+
+    async def _measure(self, path: str, wanted: tuple[float, ...]) -> Series | None:
         for series in (self._series.get(path) or Series(), Series()):
             chunk = await self.engine.monitor.series(path, series.wanted(wanted))
             if chunk is None:
@@ -143,11 +173,11 @@ class Mirror:
     def _take(self, changes: Changes) -> Changes:
         known = self.last if changes.last >= self.last else -1
         changes = replace(changes, events=tuple(one for one in changes.events if one.number > known))
-        self.last, self.status = changes.last, changes.status
+        self.last, self.status = changes.last, self._status(changes.status)
         self.events.extend(changes.events)
         if changes.everything:
             self.rows = {row.path: row for row in changes.rows}
-            self.workers, self.probes = {}, {}
+            self.workers, self.probes, self.traffic = {}, {}, {}
         else:
             self.rows.update((row.path, row) for row in changes.rows)
             for path in changes.removed:
@@ -158,10 +188,19 @@ class Mirror:
         for one in changes.workers:
             self.probes.pop(one.path, None)
         self.probes.update(changes.probes)
+        self.traffic.update(changes.traffic)
         self._updates.update((one.path, one) for one in changes.updates)
         if changes.failures:
             failures = {one.id: one for one in (*self.failures, *changes.failures)}
             self.failures = tuple(failures[number] for number in sorted(failures))[-_MOST_FAILURES:]
+        if known < 0 or changes.jobs:
+            jobs = {one.id: one for one in (*(self.jobs if known >= 0 else ()), *changes.jobs)}
+            self.jobs = tuple(jobs[number] for number in sorted(jobs, reverse=True))[:_MOST_JOBS]
         self._fed.set()
         self._fed = asyncio.Event()
         return changes
+
+    def _status(self, status: StoreStatus) -> StoreStatus:
+        if not self._read_only or status.permissions.read_only:
+            return status
+        return replace(status, permissions=replace(status.permissions, why_read_only="it was asked for"))

@@ -6,6 +6,7 @@ Everything the rooms hand out is a plain record; what happens is told on `bus`. 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from console.access.control import AccessControl
 from console.access.recipes import Recipes
 from console.catalog.artifacts import Artifacts
 from console.config import Settings
+from console.engine.jobs import Jobs
 from console.events import Bus
 from console.files.roots import why_not_writable
 from console.inspection.cache import InspectionCache
@@ -28,16 +30,19 @@ from console.recipes.chosen import Chosen
 from console.records import (
     Artifact,
     Comparison,
+    EngineFacts,
     Failure,
+    Job,
+    JobState,
     Permissions,
     ProbeState,
     Signature,
     StoreStatus,
+    TrafficState,
     UpdateProgress,
     WorkerState,
     WorkerView,
 )
-from console.serving.counting import Counting, Uncounted
 from console.serving.failures import Failures
 from console.serving.inference import Inference
 from console.serving.loader import ModelLoader
@@ -48,18 +53,23 @@ from console.worker.launcher import Launcher
 from console.worker.limits import Limits
 
 if TYPE_CHECKING:
+    from console.access.principals import Principals
     from console.doctor.doctor import Doctor
+    from console.engine.long_work import ExportJobs, UpdateJobs
+    from console.monitor.exposition import Exposed
     from console.monitor.live import Live
+    from console.monitor.traffic import Traffic
     from console.serving.model_data import DataOfModels
     from console.serving.service import Serving
-    from console.update.accelerating import Accelerating
     from console.update.encryption import Encryption
-    from console.update.service import Updates
     from console.update.services import UpdateServices
     from console.update.signing import Signing
 
-_PLACED = ("data", "signing", "at_rest", "doctor", "_workshop")
+_PLACED = ("data", "signing", "at_rest", "doctor", "tokens", "_workshop")
 """Rooms made when they are first asked that work in the store's directory."""
+
+_AT_OPENING = ("read_only", "seal_mb", "reconcile_s", "sample_hz", "probe_rate", "warm", "sealing", "engine_group")
+"""Settings that rooms take over as they are made."""
 
 
 class Rooms:
@@ -67,9 +77,9 @@ class Rooms:
 
     `artifacts` are what is there, `models` what is loaded, `serving` what of it answers other programs,
     `inference` what a loaded model is asked, `data` with which rows, `monitor` measures and probes it, `updates` and
-    `acceleration` make something new of it, `signing` and `at_rest` keep it safe; `book` tells who may do what and what
-    was done, `failures` what went wrong, `recipes` what was written beside an artifact, and the `doctor` looks at all
-    of it. Each room asks the book for leave itself.
+    `acceleration` make something new of it, `signing` and `at_rest` keep it safe, `jobs` are what takes long of that;
+    `book` tells who may do what and what was done, `failures` what went wrong, `recipes` what was written beside an
+    artifact, and the `doctor` looks at all of it. Each room asks the book for leave itself.
 
     `moved` hears of it where the path that was given leads to another directory than before.
     """
@@ -90,12 +100,11 @@ class Rooms:
         self.bus = Bus()
         self._asked_read_only = read_only
         self._restarts = restarts
-        self.counting: Counting = Uncounted()
-        """What counts the requests of other programs."""
         self.book = AccessControl(root, self.bus, why_read_only=self._why_read_only(), records=records)
         self._chosen = Chosen(root)
         self.recipes = Recipes(root, self.book.interpreters, self._chosen)
         self.failures = Failures(self.bus)
+        self.jobs = Jobs(self.bus, self.book)
         self._launcher = Launcher(Limits(memory=settings.memory_mb << 20))
         self._inspectors = Inspectors(self._launcher)
         self._unsealing = Unsealing(self._launcher, settings.sealing)
@@ -111,6 +120,9 @@ class Rooms:
         self.artifacts = self._new_artifacts(moved)
         self.models = Models(self._fleet, self.book, lambda path: self.monitor.stop(path, "the model was unloaded"))
         self.inference = Inference(self._fleet, self.book, self.recipes.of, settings.deadline_s)
+        self.began = time.time()
+        self.facts: Callable[[], EngineFacts | None] = lambda: None
+        """How the process stands that holds the store, where it is an engine's own."""
         self.settled: list[str] = []
         """Sentences on what a killed console had left, and how that was settled as this store was opened."""
 
@@ -122,7 +134,14 @@ class Rooms:
         from console.monitor.live import Live
 
         rate, sample_hz = self.settings.probe_rate, self.settings.sample_hz
-        return Live(self._fleet, self.inference, self.book, self.bus, rate=rate, sample_hz=sample_hz)
+        return Live(self._fleet, self.inference, self.book, self.bus, self.exposed, rate=rate, sample_hz=sample_hz)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Requests of other programs to models in service."""
+        from console.monitor.traffic import Traffic
+
+        return Traffic(self.monitor.recorder, self.failures.add_request)
 
     @cached_property
     def serving(self) -> Serving:
@@ -144,7 +163,7 @@ class Rooms:
             end_driver=lambda path: self.monitor.stop(path, "the model was unloaded"),
             deadline_s=self.settings.load_deadline_s,
             restarts=self._restarts,
-            counting=self.counting,
+            counting=self.traffic,
         )
 
     @cached_property
@@ -157,18 +176,18 @@ class Rooms:
         )
 
     @cached_property
-    def updates(self) -> Updates:
+    def updates(self) -> UpdateJobs:
         """Updates of artifacts, their versions, conversion."""
-        from console.update.service import Updates
+        from console.engine.long_work import UpdateJobs
 
-        return Updates(self._workshop)
+        return UpdateJobs(self._workshop, self.jobs)
 
     @cached_property
-    def acceleration(self) -> Accelerating:
+    def acceleration(self) -> ExportJobs:
         """The export of models to ONNX."""
-        from console.update.accelerating import Accelerating
+        from console.engine.long_work import ExportJobs
 
-        return Accelerating(self._workshop)
+        return ExportJobs(self._workshop, self.jobs)
 
     @cached_property
     def signing(self) -> Signing:
@@ -183,6 +202,13 @@ class Rooms:
         from console.update.encryption import Encryption
 
         return Encryption(self.root, self._unsealing, self.book)
+
+    @cached_property
+    def tokens(self) -> Principals:
+        """Who may ask over HTTP."""
+        from console.access.principals import Principals
+
+        return Principals(self.root, self.book)
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -224,6 +250,7 @@ class Rooms:
             tuple(self.settled),
             sealing.recipients,
             bool(sealing.identity),
+            self.facts(),
         )
 
     def known_rows(self) -> tuple[Artifact, ...]:
@@ -242,14 +269,48 @@ class Rooms:
         """Those that came, or came again, with the event of this number or later."""
         return self.failures.since(since)
 
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        """Those that changed with the event of this number or later."""
+        return self.jobs.since(since)
+
     def known_probe(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
         return self.monitor.state(path) if "monitor" in self.__dict__ else None
+
+    def known_traffic(self, path: str) -> TrafficState | None:
+        """The requests of other programs to one path."""
+        return self.traffic.state(path) if "traffic" in self.__dict__ else None
+
+    async def exposed(self) -> Exposed:
+        """Everything that a scraper is told, as it stands now."""
+        from console.monitor.exposition import MOST_VERSIONS, Exposed, ProcessFacts
+
+        views, facts = self.models.views(), self.facts()
+        served = await self.serving.described({*views, *self.traffic.paths})
+        jobs = sum(one.state is JobState.RUNNING for one in self.jobs.since(0))
+        return Exposed(
+            self.traffic.counts(MOST_VERSIONS),
+            dict(self.traffic.strangers),
+            self.monitor.probed(),
+            views,
+            {path: max(self.serving.pending(path), self._fleet.asked(path)) for path in views},
+            self.known_rows(),
+            served,
+            ProcessFacts(self.began, self.failures.count, jobs, None if facts is None else facts.clients),
+        )
 
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         """Where an update of one path stands, and the candidate that waits."""
         made = "updates" in self.__dict__
         return (self.updates.progress(path), self.updates.pending(path)) if made else (None, None)
+
+    def configure(self, settings: Settings) -> tuple[str, ...]:
+        """Go by other settings from now on; the names of those that count only once the store is opened again."""
+        before, self.settings = self.settings, settings
+        self._launcher.limits = Limits(memory=settings.memory_mb << 20)
+        self._starter.deadline_s, self.inference.deadline_s = settings.load_deadline_s, settings.deadline_s
+        differ = (name for name in settings.__struct_fields__ if getattr(before, name) != getattr(settings, name))
+        return tuple(name for name in differ if name in _AT_OPENING)
 
     # rooms behind these
 

@@ -81,6 +81,12 @@ def typed_path(root: Path, typed: str) -> str:
     return os.path.normpath(os.path.join(root, os.path.expanduser(typed)))
 
 
+def is_in_store(root: Path, typed: str) -> bool:
+    """Whether a path that is being typed leads, links followed, to what lies in the store at `root`."""
+    whole = "" if "\0" in typed else os.path.realpath(typed_path(root, typed))
+    return Path(whole).is_relative_to(os.path.realpath(root))
+
+
 def as_typed(root: Path, typed: str) -> TypedPath:
     """The file that is meant by a path that is being typed, and how it may go on."""
     choices = completions(root, typed) if typed else []

@@ -17,7 +17,7 @@ class Request:
     """One request: `path` was split at its slashes, then percent-decoded; names of headers are lower-case.
 
     `id` names it in answers, events and failures; `trace` is a W3C traceparent, "" where none was sent. `deadline_ms`
-    is what the client said it waits.
+    is what the client said it waits. `params` are the variables of the route's pattern.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Request:
     trace: str = ""
     deadline_ms: float | None = None
     principal: Principal = field(default_factory=lambda: Principal("anonymous", "infer"))
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from console.access.control import AccessControl
 from console.errors import OperationError, UsageError
@@ -24,6 +26,10 @@ from console.records import (
 from console.serving.inference import Inference
 from console.serving.supervisor import Supervisor
 
+if TYPE_CHECKING:
+    from console.monitor.counts import ProbeCounts
+    from console.monitor.exposition import Exposed
+
 _MARKS = {
     "worker.ready": "load",
     "worker.error": "error",
@@ -38,16 +44,25 @@ class Live:
     """Is told what happens by `hear`, so that recorders follow the workers; the fleet hears of each reading.
 
     `rate` is that of a probe that nobody planned, in calls a second, `sample_hz` that of reading the memory of a model
-    that is probed.
+    that is probed; `exposed` gathers what a scraper is told.
     """
 
     def __init__(
-        self, fleet: Supervisor, questions: Inference, book: AccessControl, bus: Bus, *, rate: float, sample_hz: float
+        self,
+        fleet: Supervisor,
+        questions: Inference,
+        book: AccessControl,
+        bus: Bus,
+        exposed: Callable[[], Awaitable[Exposed]],
+        *,
+        rate: float,
+        sample_hz: float,
     ) -> None:
         self._fleet = fleet
         self._questions = questions
         self._book = book
         self._bus = bus
+        self._exposed = exposed
         self._rate = rate
         self._loop = asyncio.get_running_loop()
         self._sampler = MemorySampler(self._hand_over, fast_s=1 / sample_hz)
@@ -62,6 +77,20 @@ class Live:
             return self._recorders[path].chunk(wanted) if path in self._recorders else None
         except KeyError as error:
             raise UsageError(f"nothing is measured in steps of {error} seconds") from None
+
+    def recorder(self, path: str) -> Recorder:
+        """The measurements of one path, begun where there are none."""
+        return self._recorders.setdefault(path, Recorder())
+
+    def probed(self) -> dict[str, ProbeCounts]:
+        """Counts of the probes of each path that was probed, as they are now."""
+        return {path: one.probed.copy() for path, one in self._recorders.items() if one.calls or one.probed.errors}
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        """Everything that is measured, in Prometheus' text format or as OpenMetrics."""
+        from console.monitor.exposition import exposition
+
+        return await asyncio.to_thread(exposition, await self._exposed(), openmetrics=openmetrics)
 
     def state(self, path: str) -> ProbeState | None:
         """The probe of one path that runs, or ran last."""
@@ -109,7 +138,7 @@ class Live:
                 path, data, target, start, start + batch, methods=methods, outputs=False, score=judged
             )
 
-        recorder = self._recorders.setdefault(path, Recorder())
+        recorder = self.recorder(path)
         prober = Prober(plan, file.rows, call, recorder, data=file, alive=lambda: self._fleet.answers(path))
         self._probers[path] = prober
         self._running[path] = asyncio.ensure_future(prober.run(seconds))
@@ -120,16 +149,18 @@ class Live:
         return prober.state()
 
     async def set(self, path: str, *, rate: float | None = None, batch: int | None = None) -> None:
-        """Change a probe while it runs. Raises OperationError when there is none."""
+        """Change a probe while it runs. Raises OperationError when there is none, AccessDeniedError."""
+        await self._book.authorize("probe", path)
         prober = self._probers.get(path)
         if prober is None:
             raise OperationError(f"{path} is not being probed", hint="start a probe first")
         prober.set(rate=rate, batch=batch)
 
     async def stop(self, path: str, why: str = "stopped by the operator") -> ProbeState | None:
-        """End the probe of one path, if there is one that runs; its last state."""
+        """End the probe of one path, if there is one that runs; its last state. Raises AccessDeniedError."""
         if path not in self._running:
             return self.state(path)
+        await self._book.authorize("probe", path)
         self._probers[path].stop(why)
         return await asyncio.shield(self._running[path])
 
@@ -157,7 +188,7 @@ class Live:
     def _follow(self, view: WorkerView) -> None:
         """Measure a worker, with its copies, from now on."""
         if view.pid is not None:
-            self._recorders.setdefault(view.path, Recorder()).begun()
+            self.recorder(view.path).begun()
             self._sampler.watch(view.path, view.pid, *view.pids[1:], fast=view.path in self._running)
 
     def hear(self, event: Event) -> None:

@@ -12,13 +12,25 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from console.monitor.bins import BASE_PER_SECOND, Bin, Level
-from console.records import METRICS, RATES, WIDTHS, Marker, Memory, SeriesBins, SeriesChunk, SeriesPosition
+from console.monitor.bins import BASE_PER_SECOND, Bin, Level, Served
+from console.monitor.counts import ProbeCounts
+from console.records import (
+    METRICS,
+    RATES,
+    WIDTHS,
+    Marker,
+    Memory,
+    RequestOutcome,
+    SeriesBins,
+    SeriesChunk,
+    SeriesPosition,
+)
 from console.records.metrics import READINGS
 
 _CAPACITIES = (1200, 900, 900, 3600, 900, 900, 1200, 1440, 1440)
 """Finished bins that are kept of each of WIDTHS."""
 _HOLD_TICKS = 10
+_RECENT_S = 30.0
 _NAN = math.nan
 _serials = count(1)
 
@@ -37,6 +49,7 @@ class Recorder:
         self.serial = next(_serials)
         """Another one for each recorder."""
         self.calls = 0
+        self.probed = ProbeCounts()
         self.ended_at: float | None = None
         """When the worker that was measured ended, by the recorder's clock; None while there is one."""
 
@@ -53,11 +66,43 @@ class Recorder:
         if score is not None:
             self._bin.score = score
         self.calls += 1
+        self.probed.rows += rows
+        self.probed.worker.add(worker_ms)
+        self.probed.whole.add(round_trip_ms)
 
     def error(self) -> None:
         """Count one request that failed."""
         self._advance()
         self._bin.errors += 1
+        self.probed.errors += 1
+
+    def request(self, outcome: RequestOutcome) -> None:
+        """Count one request of another program that was answered."""
+        self._advance()
+        served = self._bin.served or self._bin.requested()
+        served.whole.record(outcome.total_ms)
+        served.worker.record(outcome.model_ms)
+        served.queue.record(outcome.queue_ms)
+        served.rows += outcome.rows
+        served.batches += outcome.batch or outcome.rows
+
+    def request_error(self, *, fault: bool) -> None:
+        """Count one that failed; `fault` = the model is to blame."""
+        self._advance()
+        served = self._bin.requested()
+        served.errors += 1
+        served.faults += fault
+
+    def served(self) -> Served | None:
+        """The requests of the last half minute to minute; None where there was none."""
+        self._advance()
+        level, found = self._levels[_RECENT_S], Served()
+        current = self._tick // level.base_bins
+        before = level.before[1] if level.before is not None and level.before[0] >= current - 1 else Bin()
+        for part in (before, level.open, self._bin):
+            if part.served is not None:
+                found.add(part.served)
+        return found if found.whole.count or found.errors else None
 
     def reading(self, memory: Memory, cpu: float | None = None) -> None:
         """Take one reading of the worker tree; `cpu` is in percent of one core. It holds until the next, up to 1 s."""

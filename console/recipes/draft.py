@@ -94,6 +94,32 @@ def _checked(draft: Draft, told: dict[str, Any], fresh: Mapping[str, Any]) -> Dr
     return draft
 
 
+def require_own(root: Path, artifact: str, draft: Draft, *, inside: bool) -> None:
+    """Raise InputError for a draft that is of another file than the artifact's recipe, or that changes more of it than
+    its data; with `inside` also for one that names data outside of the store."""
+    names = [os.path.join(os.path.dirname(artifact), name) for name in recipe_names(os.path.basename(artifact))]
+    if draft.path not in names:
+        raise InputError(f"{draft.path} is no recipe of {artifact}", hint="choose the data again")
+    told, wanted = (_tables(draft.path, text) for text in (draft.before or "", draft.after))
+    data = wanted.pop("data", {})
+    told.pop("data", None)
+    if told != wanted or not isinstance(data, dict):
+        raise InputError(f"{draft.path} would be changed in more than its data", hint="choose the data again")
+    above = os.path.dirname(root / draft.path)
+    files = (os.path.join(above, str(data[key])) for key in ("train", "holdout") if key in data)
+    if inside and not all(_is_beneath(os.path.realpath(file), Path(os.path.realpath(root))) for file in files):
+        raise InputError(
+            f"{draft.path} would name data outside of the store", hint="copy it into the store, and choose that"
+        )
+
+
+def _tables(path: str, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        raise InputError(f"{path} would not be TOML", hint="choose the data again") from None
+
+
 def write(root: Path, draft: Draft) -> None:
     """Write a draft: a new file over nothing, or the lines added to what is there still as it was. Raises InputError,
     ConflictError, OperationError."""

@@ -12,6 +12,7 @@ from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
 from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
+from console.records.front import FrontOrder, FrontReport, FrontSettings, Listener
 from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.jobs import Job, JobState
 from console.records.logs import LogLine, LogPart, Stream
@@ -36,9 +37,11 @@ from console.records.serving import (
     ServeSettings,
     Tensor,
     Token,
+    TokenRole,
 )
-from console.records.store import Changes, Permissions, StoreStatus, UpdateStatus
+from console.records.store import Changes, EngineFacts, Permissions, StoreStatus, UpdateStatus
 from console.records.sweep import KnownFacts, SweepPart, SweepTotals
+from console.records.traffic import TrafficState
 from console.records.trust import (
     Change,
     Claim,
@@ -112,6 +115,7 @@ __all__ = [
     "Draft",
     "Durations",
     "EncryptedFile",
+    "EngineFacts",
     "ErrorRecord",
     "Evaluated",
     "Event",
@@ -126,6 +130,9 @@ __all__ = [
     "FileIdentity",
     "FoundDataFiles",
     "Frame",
+    "FrontOrder",
+    "FrontReport",
+    "FrontSettings",
     "GateResult",
     "Growth",
     "InferAnswer",
@@ -138,6 +145,7 @@ __all__ = [
     "KnownFacts",
     "Layer",
     "LayerName",
+    "Listener",
     "LoadWhen",
     "LogLine",
     "LogPart",
@@ -179,6 +187,8 @@ __all__ = [
     "Target",
     "Tensor",
     "Token",
+    "TokenRole",
+    "TrafficState",
     "TypedPath",
     "Unchanged",
     "UpdatePlan",

@@ -9,6 +9,7 @@ from enum import StrEnum
 class EventKind(StrEnum):
     """Every kind of event there is; the word before the dot says what it is about."""
 
+    ACCESS_REFUSED = "access.refused"
     ARTIFACT_ADDED = "artifact.added"
     ARTIFACT_CHANGED = "artifact.changed"
     ARTIFACT_INSPECTED = "artifact.inspected"
@@ -22,6 +23,11 @@ class EventKind(StrEnum):
     HISTORY_RECOVERED = "history.recovered"
     HISTORY_ROLLED_BACK = "history.rolled-back"
     HISTORY_UNSETTLED = "history.unsettled"
+    JOB_CANCELLED = "job.cancelled"
+    JOB_ENDED = "job.ended"
+    JOB_FAILED = "job.failed"
+    JOB_PROGRESS = "job.progress"
+    JOB_STARTED = "job.started"
     PROBE_STARTED = "probe.started"
     PROBE_STOPPED = "probe.stopped"
     RECIPE_WRITTEN = "recipe.written"
@@ -60,7 +66,7 @@ class EventData:
     """The data of an event that programs read beside its sentence; None where its kind has no such thing.
 
     `failure` is the number of a failure, `old` and `new` are digests of a content that changed, the others tell of an
-    update that runs as in `UpdateProgress`.
+    update that runs as in `UpdateProgress`. `request` and `trace` name the request of another program that failed.
     """
 
     failure: int | None = None
@@ -69,6 +75,8 @@ class EventData:
     done: int | None = None
     total: int | None = None
     note: str = ""
+    request: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

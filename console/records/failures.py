@@ -45,7 +45,8 @@ class Failure:
     `chain` has the exception that ended it last; `exit` says how a dead child ended, in words; `input` what it was
     given (shape and dtypes, never values); `stderr` its last words. `differences` are the first of the `differing`
     columns of data that does not fit. The same thing again only raises `count`, and `last` is when. `versions` names
-    the libraries that have another version than the model was written with.
+    the libraries that have another version than the model was written with. `request` and `trace` name the latest
+    request of another program that it happened to, by its id and its W3C traceparent.
     """
 
     id: int
@@ -68,6 +69,8 @@ class Failure:
     differences: tuple[Difference, ...] = ()
     differing: int = 0
     versions: str = ""
+    request: str = ""
+    trace: str = ""
 
     @property
     def latest(self) -> float:
@@ -77,10 +80,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ErrorRecord:
-    """An error that an operator sees, by the name of its class in `console.errors`."""
+    """An error that an operator sees, by the name of its class in `console.errors`. `retry_s` is when to ask again, in
+    seconds, where that is known."""
 
     error: str
     code: str
     message: str
     hint: str | None = None
     failure: Failure | None = None
+    retry_s: float | None = None

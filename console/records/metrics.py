@@ -18,7 +18,8 @@ class Metric:
 
     A quantile is taken of a histogram, a rate counts by the second, `peak` and `mean` are of the readings of a worker,
     `last` is the newest value. `column` is its name in exports. Readings have `read`, which takes the memory of the
-    worker and its processor time; where `chart` names one, it is `drawn` there and called by its `label`.
+    worker and its processor time; where `chart` names one, it is `drawn` there and called by its `label`. What begins
+    with "request", the queue and the batches are of requests of other programs, the others of the probe and the worker.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Metric:
 
 
 QUANTILES = ("p50", "p90", "p99", "max")
+REQUEST_QUANTILES = ("p50", "p90", "p99")
 
 TABLE = (
     *(Metric(f"worker.{name}", "ms", "quantile", f"{name}_ms") for name in QUANTILES),
@@ -44,6 +46,14 @@ TABLE = (
     Metric("private", "bytes", "peak", "private_bytes", lambda memory, _cpu: memory.private, "memory", "", "own"),
     Metric("cpu", "percent", "mean", "cpu_percent", lambda _memory, cpu: cpu, "cpu", "area", "of one core"),
     Metric("score", "", "last", "score"),
+    *(Metric(f"request.{name}", "ms", "quantile", f"request_{name}_ms") for name in REQUEST_QUANTILES),
+    *(Metric(f"request_worker.{name}", "ms", "quantile", f"request_worker_{name}_ms") for name in REQUEST_QUANTILES),
+    Metric("queue.p99", "ms", "quantile", "queue_p99_ms"),
+    Metric("batch", "", "mean", "request_batch_rows"),
+    Metric("requests", "per second", "rate", "requests_per_s"),
+    Metric("request_rows", "per second", "rate", "request_rows_per_s"),
+    Metric("request_errors", "per second", "rate", "request_errors_per_s"),
+    Metric("request_faults", "per second", "rate", "request_faults_per_s"),
 )
 READINGS = tuple((metric, metric.read) for metric in TABLE if metric.read is not None)
 """Those that are read from a worker now and then, each with how."""

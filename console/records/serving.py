@@ -223,6 +223,10 @@ class ModelStatistics:
     batches: dict[int, Durations] = field(default_factory=dict)
 
 
+TokenRole = Literal["view", "infer", "operate", "administer"]
+"""Roles that a token may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever asks over HTTP: the bearer of a token, or anybody ("anonymous").

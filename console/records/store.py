@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from console.records.artifacts import Artifact
 from console.records.events import Event
 from console.records.failures import Failure
+from console.records.jobs import Job
+from console.records.traffic import TrafficState
 from console.records.updates import Comparison, UpdateProgress
 from console.records.workers import ProbeState, WorkerView
 
@@ -33,12 +35,30 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """The engine process that holds the store, where it has one of its own.
+
+    `http` are the addresses it answers at, `attached` the users whose consoles and commands are attached to its
+    `socket`, each once, and `clients` how many of those there are.
+    """
+
+    pid: int
+    started: float
+    user: str
+    socket: str
+    http: tuple[str, ...] = ()
+    attached: tuple[str, ...] = ()
+    clients: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoreStatus:
     """How the store at `root` stands.
 
     `scanning` until its first scan is over, `offline` says why it cannot be seen now, `uninspected` counts artifacts
     that wait for their inspection, `settled` are sentences about what a killed console had left, `recipients` are
     those that artifacts are encrypted for, and `decrypts` tells whether an identity to load them with is named.
+    `engine` is the process of its own that holds the store; None where a console or command opened it for itself.
     """
 
     root: str
@@ -49,6 +69,7 @@ class StoreStatus:
     settled: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     decrypts: bool = False
+    engine: EngineFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,9 @@ class Changes:
     """Changes since the event with a number, up to the one numbered `last`: whole records, no differences.
 
     `everything` = `rows` are all rows there are, else those that changed and `removed` those that are gone. Workers,
-    probes and updates are of the artifacts that something happened to, and so is `ended`: paths of which none is known.
+    probes, traffic and updates are of the artifacts that something happened to, and so is `ended`: paths of which none
+    is known.
+    `jobs` are those that changed, newest first.
     """
 
     last: int
@@ -80,3 +103,5 @@ class Changes:
     probes: dict[str, ProbeState] = field(default_factory=dict)
     updates: tuple[UpdateStatus, ...] = ()
     failures: tuple[Failure, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    traffic: dict[str, TrafficState] = field(default_factory=dict)

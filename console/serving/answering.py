@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from console.access.actor import acting
 from console.access.control import AccessControl
@@ -135,6 +136,8 @@ class Answering:
         try:
             found = await tensors.ask(worker, asked, signature, request.methods, left, settings.deadline_ms / 1e3)
         except ChildFailed as error:
+            if error.failure is not None:
+                error.failure = replace(error.failure, request=request.id, trace=request.trace)
             raise self._blamed(endpoint, slot, worker, error) from None
         finally:
             slot.asking -= 1

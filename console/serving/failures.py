@@ -6,9 +6,11 @@ from collections import deque
 from dataclasses import replace
 
 from console.events import Bus
-from console.records import Failure
+from console.records import Failure, RequestOutcome
 
 KEEP = 200
+REQUEST = "request"
+"""The phase of a failure that no child told of: a deadline, a queue that is full."""
 
 
 class Failures:
@@ -28,7 +30,13 @@ class Failures:
                 continue
             if _kind(before) != _kind(failure):
                 break
-            self._kept[place] = replace(before, count=before.count + 1, last=failure.when)
+            self._kept[place] = replace(
+                before,
+                count=before.count + 1,
+                last=failure.when,
+                request=failure.request or before.request,
+                trace=failure.trace or before.trace,
+            )
             self._changed[before.id] = self._bus.last
             return self._kept[place]
         numbered = replace(failure, id=self._next)
@@ -42,8 +50,27 @@ class Failures:
             f"{numbered.artifact}: {numbered.phase} failed: {numbered.message}",
             severity="failure",
             failure=numbered.id,
+            request=numbered.request,
+            trace=numbered.trace,
         )
         return numbered
+
+    def add_request(self, outcome: RequestOutcome) -> None:
+        """Name a request that failed beside the failure that a child told of it; where none did, it is one itself."""
+        path, kept = outcome.path, self._kept
+        newest = next((place for place in range(len(kept) - 1, -1, -1) if kept[place].artifact == path), None)
+        told = None if newest is None else kept[newest]
+        if newest is None or told is None or told.phase == REQUEST or not told.message.endswith(outcome.message):
+            failure = Failure(0, outcome.when, path, REQUEST, outcome.error, outcome.message)
+            self.add(replace(failure, request=outcome.id, trace=outcome.trace))
+        else:
+            kept[newest] = replace(told, request=outcome.id, trace=outcome.trace)
+            self._changed[told.id] = self._bus.last
+
+    @property
+    def count(self) -> int:
+        """How many there were, those included that are not kept any more."""
+        return self._next - 1
 
     def all(self) -> tuple[Failure, ...]:
         """Those still kept, newest last."""

@@ -36,7 +36,7 @@ class Inference:
         self._supervisor = supervisor
         self._access = access
         self._recipe = recipe
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._called: dict[str, str] = {}
 
     def data_of(self, path: str, data: str | None, target: Target | None) -> tuple[str, Target | None]:
@@ -115,14 +115,16 @@ class Inference:
                 needs_target=needs,
                 options=said.options,
                 limit=limit,
-                deadline=max(self._deadline_s, os.fstat(fd).st_size / _SLOWEST),
+                deadline=max(self.deadline_s, os.fstat(fd).st_size / _SLOWEST),
                 on_progress=on_progress,
             )
         table = tables[key] = Table(handle, replace(file, path=named))
         return table
 
     async def alias(self, name: str, file: str) -> None:
-        """Have this name stand for the file at this path, whose own name tells nobody anything."""
+        """Have this name stand for the file at this path, whose own name tells nobody anything. Raises
+        AccessDeniedError."""
+        await self._access.authorize("predict")
         self._called[name] = file
 
     async def answers(
@@ -160,7 +162,7 @@ class Inference:
 
     def _whole_deadline(self, file: DataFile) -> float:
         """Seconds for one call: as long as is asked for where all rows go into one."""
-        return self._deadline_s if file.piece else self._deadline_s * max(1.0, file.rows / _ROWS_A_DEADLINE)
+        return self.deadline_s if file.piece else self.deadline_s * max(1.0, file.rows / _ROWS_A_DEADLINE)
 
     async def predict(
         self,
@@ -183,7 +185,7 @@ class Inference:
         if rows is not None:
             typed = rows
             return await self._supervisor.ask(
-                path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self._deadline_s)
+                path, lambda worker: worker.call_rows(typed, methods=methods, deadline=self.deadline_s)
             )
         named, column = self.data_of(path, data, target)
         return await self.rows(path, named, column, start, stop, methods=methods, outputs=outputs, score=score)
@@ -205,14 +207,14 @@ class Inference:
         async def called(worker: Worker) -> Prediction:
             table = await self._opened(path, worker, named, column)
             return await worker.call(
-                table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self._deadline_s
+                table.handle, start, stop, methods=methods, outputs=outputs, score=score, deadline=self.deadline_s
             )
 
         return await self._supervisor.ask(path, called)
 
     async def ensure_method(self, path: str, methods: Sequence[str] = ()) -> None:
         """Raise InputError unless the model has these methods; without any, unless it has one that answers rows."""
-        await self._supervisor.ask(path, lambda worker: worker.resolve(methods, deadline=self._deadline_s))
+        await self._supervisor.ask(path, lambda worker: worker.resolve(methods, deadline=self.deadline_s))
 
     async def sample(self, path: str, data: str | None, start: int, count: int) -> list[dict[str, Json]]:
         """Rows of a data file as they go into the model, by column; the target, if there is one, under its name."""
@@ -238,7 +240,7 @@ class Inference:
 
         async def evaluated(worker: Worker) -> Evaluated:
             table = await self._opened(path, worker, named, column, measured=True)
-            deadline = self._deadline_s * max(1.0, table.file.rows / _ROWS_A_DEADLINE)
+            deadline = self.deadline_s * max(1.0, table.file.rows / _ROWS_A_DEADLINE)
             return await worker.evaluate(table.handle, metric=metric, deadline=deadline)
 
         try:

@@ -125,7 +125,7 @@ class ModelLoader:
         self.admission = admission
         self._record = record
         self._python = python
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._digesting = Digesting()
         self._telling: set[asyncio.Task[str | None]] = set()
 
@@ -206,7 +206,7 @@ class ModelLoader:
                 plan=content.plan,
                 opened=opened,
                 versions=versions_of(inspection, python),
-                deadline=self._deadline_s,
+                deadline=self.deadline_s,
                 on_phase=lambda phase, finished: on_phase(phase, {**phases, **finished}, worker),
             )
         except ConsoleError as error:

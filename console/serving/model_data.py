@@ -15,9 +15,9 @@ from console.access.recipes import Recipes
 from console.closing import closing_fd
 from console.errors import InputError, OperationError
 from console.events import Bus
-from console.files.data_files import NearestFirst, as_typed, identity_at, moved_to
+from console.files.data_files import NearestFirst, as_typed, identity_at, is_in_store, moved_to
 from console.recipes.chosen import Chosen
-from console.recipes.draft import drafted, write
+from console.recipes.draft import drafted, require_own, write
 from console.records import (
     DataColumns,
     DataSource,
@@ -87,11 +87,16 @@ class DataOfModels:
         return self._recipes.of(path).facts()
 
     async def read_as(self, path: str, options: ReadOptions) -> None:
-        """Read the data files of this artifact so from here on, whatever its recipe says of it."""
+        """Read the data files of this artifact so from here on, whatever its recipe says of it. Raises
+        AccessDeniedError."""
+        await self._access.authorize("predict", path)
         self._recipes.read_as(path, options)
 
     async def typed(self, typed: str) -> TypedPath:
-        """The file that is meant by a path that is being typed, relative to the store, absolute or from a home."""
+        """The file that is meant by a path that is being typed, relative to the store, absolute or from a home; for
+        others than the engine's user only one in the store."""
+        if self._access.is_guest and not await asyncio.to_thread(is_in_store, self.root, typed):
+            return TypedPath(typed, False, (), (), (), typed)
         return await asyncio.to_thread(as_typed, self.root, typed)
 
     async def nearest(self, path: str) -> AsyncIterator[FoundDataFiles]:
@@ -158,6 +163,7 @@ class DataOfModels:
         await self._access.authorize("recipe", path, writes=True)
         if draft.refusal:
             raise InputError(draft.refusal)
+        await asyncio.to_thread(require_own, self.root, path, draft, inside=self._access.is_guest)
         await asyncio.to_thread(write, self.root, draft)
         await self._access.record("recipe", path, None, f"{draft.path} names the data")
         self._bus.emit("recipe.written", path, f"{draft.path} names the data of {path}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from console.access.control import AccessControl
@@ -82,6 +82,19 @@ class Serving:
         if row is None:
             raise NotServedError(f"{endpoint.path} is gone")
         return (await self._described.of([row]))[0]
+
+    async def described(self, paths: Iterable[str]) -> tuple[ServedModel, ...]:
+        """The models of these artifacts, whoever asks; none where their history cannot be read."""
+        rows = [row for path in paths if (row := self._endpoints.row(path)) is not None]
+        try:
+            return await self._described.of(filter(is_model, rows))
+        except ConsoleError:
+            return ()
+
+    def pending(self, path: str) -> int:
+        """How many requests to an artifact are not answered yet."""
+        endpoint = self._endpoints.known(path)
+        return 0 if endpoint is None else endpoint.pending
 
     async def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
         """Counts by model and version; of one model, or ("") of all. Raises NotServedError."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+from console.access.actor import acting_as
 from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
@@ -116,6 +117,11 @@ class Supervisor:
         slot = self._slots.get(path)
         limits = [one.child.memory_limit for one in slot.workers] if slot is not None else []
         return sum(limit or 0 for limit in limits) if limits and all(limits) else None
+
+    def asked(self, path: str) -> int:
+        """How many questions the workers of a path have to answer now."""
+        slot = self._slots.get(path)
+        return 0 if slot is None else sum(one.asked for one in slot.workers)
 
     # changes
 
@@ -299,7 +305,8 @@ class Supervisor:
         slot.show(retry_at=time.time() + wait)
         again = f"in {wait:g} s" if wait else "at once"
         self._tell(slot, "worker.error", f"{text}; it starts again {again}", severity="failure")
-        slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
+        with acting_as(None):
+            slot.restart = asyncio.ensure_future(self._start_again(slot, wait))
 
     def _copy_ended(self, slot: Slot, text: str, wait: float | None) -> None:
         """The others answer on; the one that died comes back after a while, unless that was too often."""

@@ -79,14 +79,18 @@ class Audit:
         digest: str | None = None,
         result: str = "",
         wait: float = _LOCK_WAIT,
+        who: dict[str, Json] | None = None,
         **detail: Json,
     ) -> AuditEntry:
-        """Write one record and wait until it is on the disk. Raises OperationError when it cannot be kept, BusyError
-        when another process holds the log for `wait` seconds."""
+        """Write one record and wait until it is on the disk; `who` acts, where that is not the user of this process.
+
+        Raises OperationError when it cannot be kept, BusyError when another process holds the log for `wait` seconds.
+        """
         try:
             with self._opened(wait) as fd:
                 seq, before = self._head(fd)
-                entry = _write(fd, before, record(seq + 1, action, artifact, digest, result[:_RESULT_CAP], detail))
+                found = record(seq + 1, action, artifact, digest, result[:_RESULT_CAP], detail, who)
+                entry = _write(fd, before, found)
                 self._remember(entry)
         except PermissionError as error:
             raise OperationError(

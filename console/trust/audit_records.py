@@ -44,16 +44,22 @@ def identity() -> dict[str, Json]:
 
 
 def record(
-    seq: int, action: str, artifact: str, digest: str | None, result: str, detail: dict[str, Json]
+    seq: int,
+    action: str,
+    artifact: str,
+    digest: str | None,
+    result: str,
+    detail: dict[str, Json],
+    who: dict[str, Json] | None = None,
 ) -> dict[str, Any]:
-    """A new record, but for its hash."""
+    """A new record, but for its hash. `who` acts, where that is not the user of this process."""
     return {
         "seq": seq,
         "when": time.time(),
         "monotonic": time.monotonic(),
         "boot": _boot_id(),
         "pid": os.getpid(),
-        "who": identity(),
+        "who": identity() if who is None else who,
         "action": action,
         "artifact": artifact,
         "digest": digest,

@@ -16,6 +16,7 @@ It lives in the store's `.model-console/policy.toml` and in the user's configura
 
     [roles]                                   # unix groups; see `roles`
     view = ["ml"]
+    infer = ["ml-programs"]
     operate = ["ml-oncall"]
     administer = ["ml-admins"]
 

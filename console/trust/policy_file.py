@@ -63,6 +63,7 @@ class Roles(Record, frozen=True):
     """Unix groups by role; None = the file does not name the role."""
 
     view: tuple[Text, ...] | None = None
+    infer: tuple[Text, ...] | None = None
     operate: tuple[Text, ...] | None = None
     administer: tuple[Text, ...] | None = None
 

@@ -23,12 +23,13 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from console.config import Settings, state_dir
-from console.errors import ConsoleError
+from console.errors import ConsoleError, EngineGoneError
 from console.event_loop import hear_of_failures
 from console.os_errors import is_of_the_machine
 from console.safe_text import safe
 from console.start import Start
 from console.ui import text
+from console.ui.attached import Attachment
 from console.ui.bell import Bell
 from console.ui.key_order import KeysInTurn
 from console.ui.keymap import checked
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from console.engine.api import EngineApi
     from console.engine.mirror import Mirror
     from console.records import Event, Layer
+    from console.ui.away import Away
     from console.ui.follow import Follower
     from console.ui.kept_order import KeptOrder
     from console.ui.marked import Marked
@@ -60,7 +62,8 @@ _TOAST_SECONDS = {"information": 5.0, "warning": 8.0, "error": 10.0}
 
 class ConsoleApp(Navigator, inherit_bindings=False):
     """The console on a terminal. `opener` is called after the first picture is on the screen, with what hears of
-    failures that nobody expected in the engine's background."""
+    failures that nobody expected in the engine's background; `again` attaches anew to an engine of its own that was
+    lost."""
 
     CSS_PATH = "console.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -69,7 +72,12 @@ class ConsoleApp(Navigator, inherit_bindings=False):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
     def __init__(
-        self, root: Path, opener: Opener, settings: Settings | None = None, start: Start | None = None
+        self,
+        root: Path,
+        opener: Opener,
+        settings: Settings | None = None,
+        start: Start | None = None,
+        again: Callable[[], Awaitable[EngineApi]] | None = None,
     ) -> None:
         self.settings = settings or Settings()
         super().__init__(driver_class=PacedDriver)
@@ -83,6 +91,9 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self._bell = Bell(self.operations.asked) if self.settings.bell else None
         self._opener = opener
         self._engine: EngineApi | None = None
+        self.attachment = Attachment(self, again)
+        self.away: Away | None = None
+        """What happened before this console was opened and after this user's last look."""
         self._mirror: Mirror | None = None
         self._follower: Follower | None = None
         self._begin_with = start or Start()
@@ -119,7 +130,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """The engine that the screens ask. Raises RuntimeError before the store is open."""
         if self._engine is None:
             raise RuntimeError("the store is not open yet")
-        return self._engine
+        return self.attachment.gone if self.attachment.lost else self._engine
 
     @property
     def mirror(self) -> Mirror:
@@ -186,6 +197,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     async def _open(self) -> None:
         from console.engine.mirror import Mirror
+        from console.ui.away import Away, last_look
         from console.ui.follow import Follower
         from console.ui.kept_order import KeptOrder
         from console.ui.screens.home import HomeScreen
@@ -197,15 +209,20 @@ class ConsoleApp(Navigator, inherit_bindings=False):
             if isinstance(boot, BootScreen):
                 boot.failed(error)
             return
-        self._mirror = Mirror(self._engine, str(self.root))
+        self._mirror = Mirror(self._engine, str(self.root), read_only=self.settings.read_only)
         kept = self._kept_order = KeptOrder(self.root, self._begin_with.filter, self._not_kept)
         self.rows.start_with(await asyncio.to_thread(kept.read), restored=kept.restores)
         self._follower = Follower(self)
         await self._follower.catch_up()
         self._follower.start()
         self._entitle()
+        if (facts := self.attachment.facts) is not None:
+            look = await asyncio.to_thread(last_look, self.root)
+            self.away = Away.between(look, facts, self._mirror.events)
         home = HomeScreen()
         await self.push_screen(home)
+        if self.away is not None:
+            self.say(self.away.sentence, "warning" if self.away.failures else "information")
         gc.freeze()  # what is there by now stays; looking at all of it again and again would take 150 ms each time
         if self._begin_with.screen != home.PLACE:
             from console.ui.first_screen import show_first
@@ -217,6 +234,10 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         """End every child, whatever way the console ends."""
         if self._follower is not None:
             self._follower.stop()
+        if (facts := self.attachment.facts) is not None:
+            from console.ui.away import LastLook, keep_look
+
+            keep_look(self.root, LastLook(facts.started, max(0, self.mirror.last), time.time()))
         if self._engine is not None:
             await self._engine.close()
         if self._kept_order is not None:
@@ -265,9 +286,27 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self._entitle()
         screen = next((one for one in reversed(self.screen_stack) if not one.is_modal), None)
         if isinstance(screen, ConsoleScreen) and screen.is_mounted and screen.is_built:
-            await screen.fetch()
+            with suppress(EngineGoneError):
+                await screen.fetch()
             screen.engine_changed(events)
             screen.refresh_frame()
+
+    async def find_engine(self, error: EngineGoneError) -> None:
+        """Wait until the engine that is gone is there again; what is shown stays meanwhile. Raises the error where it
+        is not one of its own."""
+        lost, self.mirror.engine = self.engine, self.attachment.gone
+        engine = await self.attachment.regain(error)
+        await lost.close()
+        self._engine, self.away = engine, None
+        self.mirror.turn_to(engine)
+        self.say("The engine is back.")
+        self.refresh_frames()
+
+    def refresh_frames(self) -> None:
+        """Bring status line and footer of the screen in sight up to date."""
+        for screen in self.screen_stack:
+            if isinstance(screen, ConsoleScreen):
+                screen.refresh_frame()
 
     def _entitle(self) -> None:
         if self.settings.title and isinstance(self._driver, PacedDriver):
@@ -338,7 +377,7 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         return min(layers, key=lambda one: sum(layer.active for layer in one.values()), default={})
 
     def leave(self) -> None:
-        """Quit; while an update is running, ask first."""
+        """Quit; while an update is running that would end with the console, ask first."""
         if not self.is_open:
             self.exit(0)
             return
@@ -346,6 +385,10 @@ class ConsoleApp(Navigator, inherit_bindings=False):
 
     async def _leave(self) -> None:
         mirror = self.mirror
+        if self.attachment.facts is not None:
+            farewell = self.attachment.farewell()
+            self.exit(0, message=Text(f"model-console: {farewell}") if farewell else None)
+            return
         lost = [path for path in self.rows.by_path if mirror.progress(path) or mirror.pending(path)]
         if lost:
             question = f"Quit and give up the update of {safe(lost[0])}?"
@@ -354,11 +397,12 @@ class ConsoleApp(Navigator, inherit_bindings=False):
         self.exit(0)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A screen that was being built when the console was ended finds nothing of its own: that is no defect.
+        """A screen that was being built when the console was ended finds nothing of its own: that is no defect, nor is
+        an engine that is gone.
 
         Textual would end with the exit code and the account of one.
         """
-        if not (self._exit and isinstance(error, NoMatches)):
+        if not (self._exit and isinstance(error, NoMatches)) and not self.attachment.explains(error):
             super()._handle_exception(error)
 
     def failed_by_itself(self, error: Exception) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from console.errors import EngineGoneError
 from console.records import Artifact, Changes, WorkerState
 from console.ui.rows import Row
 from console.ui.states import GONE
@@ -79,7 +80,12 @@ class Follower:
 
     async def _run(self) -> None:
         while True:
-            changes = await self._changed()
+            try:
+                changes = await self._changed()
+            except EngineGoneError as error:
+                self._changes = None
+                await self._app.find_engine(error)
+                changes = [await self._app.mirror.catch_up()]
             events = tuple(event for one in changes for event in one.events)
             for event in events:
                 if event.kind.startswith("worker."):
@@ -137,7 +143,8 @@ class Follower:
         if artifact is None:
             return None
         probe = mirror.probes.get(path) if worker is not None else None
-        return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""))
+        traffic = mirror.traffic.get(path) if worker is not None else None
+        return Row(artifact, worker, probe, self._app.operations.pending.get(path, ""), traffic)
 
     def _removed(self, path: str) -> Artifact | None:
         """The last row of a file that is gone while it is loaded."""

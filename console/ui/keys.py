@@ -60,7 +60,7 @@ _ALSO = {"quit": ("q", "q!", "quit!", "qa", "qa!", "wq", "exit"), "open": ("mode
 """Words that people bring along from elsewhere."""
 _ABOUT_ONE = "home model"
 """Screens that are about one artifact at a time."""
-_LOADED = f"{_ABOUT_ONE} charts"
+_LOADED = f"{_ABOUT_ONE} charts serving"
 """Those, and the one that is about what is loaded."""
 _LISTS = "list text charts"
 """Everything with lines or cells to move among."""
@@ -96,7 +96,7 @@ _ROWS: tuple[Action, ...] = (
     _move("page-up", "pageup ctrl+u", _LISTS, "Move up a page"),
     _move("top", "g home", _LISTS, "Move to the first line"),
     _move("bottom", "G end", _LISTS, "Move to the last line"),
-    _move("open", "enter", "home model errors events charts", "Open what the cursor is on"),
+    _move("open", "enter", "home model errors events charts jobs serving", "Open what the cursor is on"),
     _move("other-column", "tab shift+tab", "model errors history", "Have the keys move the other of two columns"),
     _move("back", "escape", EVERYWHERE, "Go back; on the first screen, drop the marks, and with none the filter"),
     _move("next-problem", "!", "home", "Go to the next model that needs a person"),
@@ -104,7 +104,11 @@ _ROWS: tuple[Action, ...] = (
     _mark("mark-all", "M", "home", "Mark all that are shown; where they are, take all marks away"),
     _mark("stop", "X", "home", "Begin nothing more of what is being done to all marked"),
     _run(
-        "load", "l", _ABOUT_ONE, "Load the model, or all marked, each into a sandboxed worker of its own", needs="load"
+        "load",
+        "l",
+        f"{_ABOUT_ONE} serving",
+        "Load the model, or all marked, each into a sandboxed worker of its own",
+        needs="load",
     ),
     _run(
         "unload",
@@ -117,7 +121,7 @@ _ROWS: tuple[Action, ...] = (
     _run("reload", "r", _LOADED, "Load the file as it is now beside the old one, or try again", needs="reload"),
     _run("probe", "p", _LOADED, "Start or stop driving the model, or all marked, with their data", needs="probe"),
     _run("data", "f", _ABOUT_ONE, "Choose the data and the target of the model", needs="probe"),
-    _run("copies", "w", "model", "Choose how many workers answer for the model", needs="load", of_model=True),
+    _run("copies", "w", "model serving", "Choose how many workers answer for the model", needs="load", of_model=True),
     _run(
         "accelerate",
         "A",
@@ -156,7 +160,15 @@ _ROWS: tuple[Action, ...] = (
         dangerous=True,
     ),
     _update("discard", "D", "update", "Drop the candidate", needs="discard", writes=True, dangerous=True),
-    _update("cancel", "X", "update", "Stop the running update", needs="update", writes=True, dangerous=True),
+    _update(
+        "cancel",
+        "X",
+        "update jobs",
+        "Stop the running update, or the job under the cursor",
+        needs="update",
+        writes=True,
+        dangerous=True,
+    ),
     _opens("history"),
     _update(
         "rollback",
@@ -180,9 +192,12 @@ _ROWS: tuple[Action, ...] = (
     _opens("charts"),
     _opens("errors"),
     _opens("events"),
+    _opens("jobs"),
+    _opens("serving"),
     _opens("trust"),
     _look("inspect", "I", _ABOUT_ONE, "Read the file, or all marked, anew and judge it"),
     _opens("sandbox"),
+    _look("worst", "R", _LOADED, "Show the slowest requests of others, and those that failed"),
     _look("filter", "/", "home", "Keep what matches a pattern; a leading ! inverts"),
     _look("search", "/", "errors help model", "Find a pattern in the text"),
     _look("next-match", "n", "errors help model", "Go to the next match"),
@@ -216,7 +231,12 @@ _ROWS: tuple[Action, ...] = (
     _console("command", ":", EVERYWHERE, "Find any action, model or theme, or give a command: sort size"),
     _opens("help"),
     _console("suspend", "ctrl+z", "everywhere dialog", "Back to the shell; fg there goes on"),
-    _console("quit", "q ctrl+c", EVERYWHERE, "Leave; loaded models are unloaded"),
+    _console(
+        "quit",
+        "q ctrl+c",
+        EVERYWHERE,
+        "Leave; loaded models are unloaded, those of a serving engine stay",
+    ),
 )
 
 _PLACED = frozenset(action.id for action in _ROWS)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from console.engine.series import Series
-from console.records import METRICS, RATES
+from console.records import METRICS
 from console.records.metrics import TABLE, Unit
 
-_WRITTEN: dict[Unit, str] = {"ms": ".4f", "percent": ".4f", "bytes": ".0f", "": ".6g"}
+_WRITTEN: dict[Unit, str] = {"ms": ".4f", "percent": ".4f", "bytes": ".0f", "per second": ".6g", "": ".6g"}
 _MEASURED = {metric.column: (metric.name, _WRITTEN[metric.unit]) for metric in TABLE if metric.column}
-COLUMNS = ("time_utc", "epoch_s", "step_s", *RATES, "rate_per_s", "batch_rows", *_MEASURED, "marks")
+_COUNTED = tuple(metric.name for metric in TABLE if metric.kind == "rate" and not metric.column)
+COLUMNS = ("time_utc", "epoch_s", "step_s", *_COUNTED, "rate_per_s", "batch_rows", *_MEASURED, "marks")
 """Calls are those that were answered, counted in each step as rows and errors are; `batch_rows` is rows by call."""
 
 
@@ -65,7 +66,7 @@ class Kept:
             datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             f"{at:.3f}",
             f"{self.seconds:g}",
-            *(str(round(now[metric] * self.seconds)) if metric in now else "" for metric in RATES),
+            *(str(round(now[metric] * self.seconds)) if metric in now else "" for metric in _COUNTED),
             f"{calls:.6g}" if calls is not None else "",
             f"{rows / calls:.6g}" if calls and rows is not None else "",
             *(format(now[metric], written) if metric in now else "" for metric, written in _MEASURED.values()),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from console.records import Artifact, ProbeState, Quantiles, Verdict, WorkerState, WorkerView
+from console.records import Artifact, ProbeState, Quantiles, TrafficState, Verdict, WorkerState, WorkerView
 from console.safe_text import safe
 from console.ui import states
 from console.ui.cooperative import cooperative
@@ -34,6 +34,7 @@ class Row:
     worker: WorkerView | None = None
     probe: ProbeState | None = None
     pending: str = ""
+    traffic: TrafficState | None = None
 
     @property
     def path(self) -> str:
@@ -45,7 +46,7 @@ class Row:
         """The state that matters most."""
         if self.pending:
             return Status("◐", self.pending, "busy", 4)
-        return states.status(self.artifact, self.worker, self.probe)
+        return states.status(self.artifact, self.worker, self.probe, self.traffic)
 
     @property
     def is_refused(self) -> bool:
@@ -60,7 +61,13 @@ class Row:
     @property
     def trouble(self) -> str:
         """How it fails while it is driven, or when its dead worker is started again; empty where nothing is wrong."""
-        return "" if self.pending else states.trouble_words(self.worker, self.probe)
+        return "" if self.pending else states.trouble_words(self.worker, self.probe, self.traffic)
+
+    @property
+    def last_error(self) -> str:
+        """How a request failed last, of those that fail now."""
+        driven = states.failing(self.probe, self.traffic)
+        return "" if driven is None else driven.last_error
 
     @property
     def measured(self) -> Quantiles | None:
@@ -72,8 +79,20 @@ class Row:
 
     @property
     def p99(self) -> float | None:
-        """The slowest hundredth of the probe's calls, in milliseconds."""
+        """The slowest hundredth in milliseconds: of what others asked in the last minute, else of the probe's calls."""
+        if self.answers and self.traffic is not None and self.traffic.whole is not None:
+            return self.traffic.whole.p99
         return None if self.measured is None else self.measured.p99
+
+    @property
+    def rate(self) -> float | None:
+        """Requests of other programs a second; None where there was none."""
+        return self.traffic.asked if self.answers and self.traffic is not None else None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Those of them that fail."""
+        return self.traffic.error_rate if self.answers and self.traffic is not None else None
 
     @property
     def rss(self) -> int | None:
@@ -89,6 +108,8 @@ SORTS: dict[str, Callable[[Row], Any]] = {
     "size": lambda row: row.artifact.size,
     "changed": lambda row: -row.artifact.modified,
     "trust": lambda row: states.trust(row.artifact).rank,
+    "req/s": lambda row: row.rate,
+    "err/s": lambda row: row.error_rate,
     "p99": lambda row: row.p99,
     "rss": lambda row: row.rss,
 }
@@ -145,7 +166,7 @@ class Rows:
         self.by_path: dict[str, Row] = {}
         """Every row, those hidden by the filter included."""
         self.counts: Counter[str] = Counter()
-        """Rows by the word of their status, and those with a value in the columns "p99" and "rss"."""
+        """Rows by the word of their status, and those with a value in a column that may have none."""
         self.widest: Counter[str] = Counter()
         """The cells of the longest text seen in the columns "model" and "class"."""
         self._lengths: Counter[int] = Counter()
@@ -284,6 +305,8 @@ class Rows:
         """Take a row into the counts (1), or out of them (-1)."""
         counts[row.status.word] += number
         counts["p99"] += number * (row.p99 is not None)
+        counts["req/s"] += number * (row.rate is not None)
+        counts["err/s"] += number * bool(row.error_rate)
         counts["rss"] += number * bool(row.rss)
         cells = _cells(row.path)
         lengths[cells] += number

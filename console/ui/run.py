@@ -7,6 +7,7 @@ import signal
 import sys
 import termios
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,15 @@ if TYPE_CHECKING:
     Opener = Callable[[Path, Settings, Callable[[Exception], None]], Awaitable[EngineApi]]
 
 
-def run(root: Path, settings: Settings, start: Start | None, opener: Opener) -> int:
-    """Show the store at `root` until the operator leaves; the exit code. Raises UsageError where there is no
-    terminal."""
+def run(
+    root: Path,
+    settings: Settings,
+    start: Start | None,
+    opener: Opener,
+    again: Callable[[Path], Awaitable[EngineApi]] | None = None,
+) -> int:
+    """Show the store at `root` until the operator leaves; the exit code. `again` attaches to an engine of its own that
+    was lost. Raises UsageError where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the console needs a terminal", hint="`model-console ls STORE --json` works without one")
     os.environ["TEXTUAL_FPS"] = str(settings.fps)
@@ -41,18 +48,25 @@ def run(root: Path, settings: Settings, start: Start | None, opener: Opener) -> 
         settings = replace(settings, theme=COLOURLESS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     with ending.heard(f"console on {root}", lambda _number: None, terminal=sys.stdin.fileno()) as end:
-        code = _shown(root, settings, start, opener, end)
+        code = _shown(root, settings, start, opener, again, end)
         return 128 + end.number if end.number else code
 
 
-def _shown(root: Path, settings: Settings, start: Start | None, opener: Opener, end: ending.Ending) -> int:
+def _shown(
+    root: Path,
+    settings: Settings,
+    start: Start | None,
+    opener: Opener,
+    again: Callable[[Path], Awaitable[EngineApi]] | None,
+    end: ending.Ending,
+) -> int:
     """Run the application until the operator leaves or the process has to end."""
     from console.ui.app import ConsoleApp
 
     async def opened(on_failure: Callable[[Exception], None]) -> EngineApi:
         return await opener(root, settings, on_failure)
 
-    app = ConsoleApp(root, opened, settings, start)
+    app = ConsoleApp(root, opened, settings, start, None if again is None else partial(again, root))
     end.hear = app.end
     if end.number:
         return 128 + end.number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.records import Artifact, ProbeState, Verdict, WorkerState, WorkerView
+from console.records import Artifact, ProbeState, TrafficState, Verdict, WorkerState, WorkerView
 from console.ui.text import count, glyph, short_class, sign, until
 
 
@@ -36,22 +36,26 @@ _REST = {
     Verdict.UNSUPPORTED: Status("–", "unknown", "quiet", 8),
 }
 FAILING = Status("✖", "failing", "failure", 0)
-"""Driven, and its requests fail."""
+"""Driven or asked by others, and requests fail."""
 CHANGED = Status("▲", "changed", "attention", 1)
 REMOVED = Status("▲", "removed", "attention", 1)
 GONE = "is not in the store any more"
 """The problem of a file that was removed while it is loaded."""
 PROBING = Status("▶", "probing", "ok", 5)
+SERVING = Status("▶", "serving", "ok", 5)
+"""Other programs ask it now."""
 UNREAD = Status("?", "unread", "attention", 2)
 """The machine kept it from being inspected."""
 SETTLING = Status("◌", "settling", "busy", 4)
 ON_DISK = Status("○", "on disk", "quiet", 7)
 
 
-def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | None = None) -> Status:
+def status(
+    artifact: Artifact, worker: WorkerView | None, probe: ProbeState | None = None, traffic: TrafficState | None = None
+) -> Status:
     """The one state of a row that matters most."""
     if worker is not None and worker.state is not WorkerState.ENDED:
-        if worker.state is WorkerState.READY and probe is not None and probe.failing:
+        if worker.state is WorkerState.READY and failing(probe, traffic) is not None:
             return FAILING
         if artifact.problem == GONE and worker.state is WorkerState.READY:
             return REMOVED
@@ -59,6 +63,8 @@ def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | No
             return CHANGED
         if worker.state is WorkerState.READY and probe is not None and probe.running:
             return PROBING
+        if worker.state is WorkerState.READY and traffic is not None and traffic.running:
+            return SERVING
         return _WORKER[worker.state]
     if artifact.problem is not None:
         return UNREADABLE
@@ -71,9 +77,14 @@ def status(artifact: Artifact, worker: WorkerView | None, probe: ProbeState | No
     return ON_DISK
 
 
-def failing_words(probe: ProbeState) -> str:
+def failing(probe: ProbeState | None, traffic: TrafficState | None) -> ProbeState | TrafficState | None:
+    """Whose requests fail: those of other programs come before the probe's; None where none do."""
+    return next((one for one in (traffic, probe) if one is not None and one.failing), None)
+
+
+def failing_words(driven: ProbeState | TrafficState) -> str:
     """How often requests fail now, and how many have failed: `20/s fail, 412 errors`."""
-    return f"{probe.error_rate:.3g}/s fail, {count(probe.errors, 'error')}"
+    return f"{driven.error_rate:.3g}/s fail, {count(driven.errors, 'error')}"
 
 
 def again_words(worker: WorkerView | None) -> str:
@@ -87,10 +98,11 @@ def again_words(worker: WorkerView | None) -> str:
     return until(worker.retry_at) if worker.state is WorkerState.ERROR else ""
 
 
-def trouble_words(worker: WorkerView | None, probe: ProbeState | None) -> str:
+def trouble_words(worker: WorkerView | None, probe: ProbeState | None, traffic: TrafficState | None = None) -> str:
     """The trouble of a loaded model, in a few words: how it fails, or when it is started again."""
-    if worker is not None and worker.state is WorkerState.READY and probe is not None and probe.failing:
-        return failing_words(probe)
+    driven = failing(probe, traffic)
+    if worker is not None and worker.state is WorkerState.READY and driven is not None:
+        return failing_words(driven)
     return again_words(worker)
 
 

@@ -72,6 +72,15 @@ def milliseconds(value: float | None) -> str:
     return f"{value / 60_000:.0f} min"
 
 
+def rate(value: float | None) -> str:
+    """How often a second, in two or three digits: `0.2`, `48`, `6.1k`; empty when unknown."""
+    if value is None:
+        return ""
+    if value >= 999.5:
+        return f"{value / 1000:.1f}k" if value < 99_500 else f"{value / 1000:.0f}k"
+    return f"{value:.1f}" if 0 < value < 9.95 else f"{value:.0f}"
+
+
 def ago(when: float, now: float | None = None) -> str:
     """How long ago, in one unit: `5s ago`, `2h ago`, `3d ago`."""
     seconds = max(0.0, (time.time() if now is None else now) - when)
@@ -90,6 +99,14 @@ def span(seconds: float) -> str:
         if seconds < limit:
             return f"{int(seconds // unit)}{letter}"
     return f"{int(seconds // (365 * 86400))}y"
+
+
+def uptime(seconds: float) -> str:
+    """How long something has been running, in two units at most: `42s`, `7m`, `5h 12m`, `3d 4h`."""
+    if seconds < 3600:
+        return span(seconds)
+    large, small, units = (86400, 3600, "dh") if seconds >= 86400 else (3600, 60, "hm")
+    return f"{int(seconds // large)}{units[0]} {int(seconds % large // small)}{units[1]}"
 
 
 def clock(when: float) -> str:

@@ -26,6 +26,8 @@ DARK = Theme(
         "flash-tint": "#1d3a31",
         "chart-faint": "#406992",
         "chart-fill": "#558ec6",
+        "chart-requests": "#d7a6e0",
+        "chart-requests-faint": "#7d6089",
         "block-cursor-background": "#1f3147",
         "block-cursor-foreground": "#e8eef5",
         "block-cursor-text-style": "bold",
@@ -62,6 +64,8 @@ LIGHT = Theme(
         "flash-tint": "#dcf0e2",
         "chart-faint": "#5e91c6",
         "chart-fill": "#3d7bbb",
+        "chart-requests": "#7b3f8c",
+        "chart-requests-faint": "#b58fc0",
         "block-cursor-background": "#dce9f7",
         "block-cursor-foreground": "#16202b",
         "block-cursor-text-style": "bold",
@@ -79,18 +83,18 @@ LIGHT = Theme(
 )
 
 
-def _of_the_terminal(name: str, accent: str, **colours: str) -> Theme:
+def _of_the_terminal(name: str, accent: str, other: str, **colours: str) -> Theme:
     """One of textual's themes of 16 colours with our accent, which fills the charts too, and scrollbars as calm."""
     theme = BUILTIN_THEMES[name]
     bars = {f"scrollbar{part}": "ansi_bright_black" for part in ("", "-hover", "-active")}
     grounds = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
     bars |= dict.fromkeys((*grounds, "scrollbar-corner-color"), "ansi_default")
-    variables = {**theme.variables, **bars, "chart-fill": accent}
+    variables = {**theme.variables, **bars, "chart-fill": accent, "chart-requests": other}
     return replace(theme, primary=accent, accent=accent, variables=variables, **colours)  # type: ignore[arg-type]
 
 
-ANSI_DARK = _of_the_terminal("ansi-dark", "ansi_cyan")
-ANSI_LIGHT = _of_the_terminal("ansi-light", "ansi_blue", warning="ansi_magenta")
+ANSI_DARK = _of_the_terminal("ansi-dark", "ansi_cyan", "ansi_magenta")
+ANSI_LIGHT = _of_the_terminal("ansi-light", "ansi_blue", "ansi_cyan", warning="ansi_magenta")
 
 THEMES: dict[str, Theme] = {theme.name: theme for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT)}
 
@@ -101,5 +105,7 @@ DEFAULT_VARIABLES = {
     "flash-tint": "ansi_green",
     "chart-faint": "ansi_bright_black",
     "chart-fill": "ansi_bright_black",
+    "chart-requests": "ansi_blue",
+    "chart-requests-faint": "ansi_bright_black",
 }
 """Our own variables for the themes that do not set them, the ones of 16 colours."""

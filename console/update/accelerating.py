@@ -94,7 +94,7 @@ class Accelerating:
         finally:
             os.close(memory)
             await started.worker.end()
-        await self.discard(path)
+        self._drop(path)
         self._waiting[path] = _Waiting(digest, content, found)
         return found
 
@@ -121,7 +121,12 @@ class Accelerating:
             )
 
     async def discard(self, path: str) -> None:
-        """Let go of the export that waits, if one does."""
+        """Let go of the export that waits, if one does. Raises AccessDeniedError."""
+        if path in self._waiting:
+            await self._services.access.authorize("accelerate", path)
+            self._drop(path)
+
+    def _drop(self, path: str) -> None:
         waiting = self._waiting.pop(path, None)
         if waiting is not None:
             waiting.content.close()
@@ -129,7 +134,7 @@ class Accelerating:
     async def close(self) -> None:
         """Let go of all that wait."""
         for path in list(self._waiting):
-            await self.discard(path)
+            self._drop(path)
 
     async def _made(self, path: str, making: Awaitable[OnnxComparison]) -> OnnxComparison:
         try:

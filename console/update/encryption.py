@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from console.access.actor import who
 from console.access.control import AccessControl
 from console.config import STORE_DIR, config_dir
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, InputError, OperationError
 from console.files.filename_rules import is_sealed
 from console.files.new_file import write_new
 from console.files.opening import OpenedFile, identity_of, open_artifact, require_no_link
-from console.files.roots import user_name
 from console.files.snapshot import Snapshot
 from console.files.state_dir import HISTORY, artifact_key
 from console.inspection.decryption import Unsealing
@@ -122,7 +122,7 @@ class Encryption:
             raise ConflictError(f"{opened.name} changed while it was sealed; nothing was written", hint="seal it again")
         mode, place = stat.S_IMODE(status.st_mode), Path(os.path.realpath(target.parent)) / target.name
         if place.is_relative_to(self.root):
-            promotion = Promotion(user_name(), f"{opened.name}, sealed")
+            promotion = Promotion(who(), f"{opened.name}, sealed")
             publish(self.root, str(place.relative_to(self.root)), content, promotion, replaces=None, mode=mode)
         else:
             write_new(target, content, mode)

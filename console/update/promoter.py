@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from console.access.actor import who
 from console.access.admission import require_inspected
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, OperationError
 from console.files.opening import identity_of
-from console.files.roots import user_name
 from console.files.snapshot import Snapshot
 from console.locks import LOCK_TRY_S, retried
 from console.records import Verdict, Version
@@ -98,7 +98,7 @@ class Replacing:
 
     def _promotion(self, path: str, why: str, metrics: Mapping[str, float], replaced: Mapping[str, float]) -> Promotion:
         keep = self._services.recipes.or_default(path).keep.versions
-        return Promotion(user_name(), why, metrics=metrics, replaced_metrics=replaced, keep=keep)
+        return Promotion(who(), why, metrics=metrics, replaced_metrics=replaced, keep=keep)
 
     async def _recorded(self, action: str, path: str, digest: str | None, work: Callable[[], Version]) -> Version:
         try:

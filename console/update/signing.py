@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backends.core.directories import is_artifact
+from console.access.actor import who
 from console.access.control import AccessControl
 from console.catalog.catalog import Catalog
 from console.errors import ConsoleError, InputError, OperationError, UsageError
 from console.files.directories import artifact_digest
-from console.files.roots import user_name
 from console.records import SignatureStatus, SignedContents
 from console.trust import signing
 from console.trust.signatures import Signatures, Signed, keep, verified
@@ -52,7 +52,7 @@ class Signing:
         if not subjects:
             raise InputError(f"no artifact to sign in {self.root / beneath}")
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        keep(self.root, signing.sign(private, subjects, who=user_name(), when=when))
+        keep(self.root, signing.sign(private, subjects, who=who(), when=when))
         return signing.public_line(private), subjects
 
     def _verify(self, beneath: str, keys: tuple[str, ...]) -> tuple[SignatureStatus, ...]:

@@ -44,6 +44,7 @@ def fuzz(*, executions: int, seconds: int, seed: int, tmp_path: Path) -> None:
     assert report["features"] > 500
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_thousand_fuzzed_inputs_find_nothing(tmp_path: Path) -> None:
     fuzz(executions=1000, seconds=180, seed=1, tmp_path=tmp_path)

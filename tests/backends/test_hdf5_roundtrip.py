@@ -44,6 +44,7 @@ def copied(X: Any) -> Any:
     return X.copy() if isinstance(X, np.ndarray) else X
 
 
+@pytest.mark.slow
 def test_every_estimator_answers_the_same_to_the_last_bit(trips: list[Trip]) -> None:
     differences: dict[str, list[str]] = {}
     for name, model, X, again, _ in trips:

@@ -89,6 +89,7 @@ def test_a_model_of_it_answers_rows_by_the_names_of_their_columns(place: Path) -
     assert found["outputs"]["predict"] == [12.0, 34.0]
 
 
+@pytest.mark.slow
 def test_a_broken_distribution_is_one_sentence(place: Path, tmp_path: Path) -> None:
     (packages,) = (place / "venv").glob("lib/*/site-packages")
     _install(packages, "broken_format", "broken = broken_format:FORMATS", "broken_format.py")

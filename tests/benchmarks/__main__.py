@@ -50,6 +50,7 @@ MEASUREMENTS = (
     Measurement("first_paint", store=True),
     Measurement("scale", ("--runs", "3"), ("--runs", "1", "--artifacts", "5000", "--directories", "250"), store=True),
     Measurement("change", quick=("--runs", "20"), store=True),
+    Measurement("service"),
     Measurement("servers", peers=True),
     Measurement("scanners", peers=True, quick=()),
 )

@@ -126,7 +126,7 @@ async def measured(envs: Path, runs: int, notes: list[str]) -> list[Figure]:
         asked = {}
         for one in SERVERS:
             try:
-                asked[one.name] = stack.enter_context(served(one, envs, pickle.dumps(model), row[0].tolist()))
+                _port, asked[one.name] = stack.enter_context(served(one, envs, pickle.dumps(model), row[0].tolist()))
             except (OSError, subprocess.CalledProcessError, TimeoutError) as error:
                 notes.append(f"{one.name}: {error}")
         for _ in range(runs + 1):
@@ -153,8 +153,11 @@ def _median(ask: Callable[[], object]) -> float:
 
 
 @contextmanager
-def served(one: Server, envs: Path, model: bytes, row: list[float]) -> Iterator[Callable[[], bytes]]:
-    """The server, up and answering. Raises OSError, CalledProcessError or TimeoutError where that cannot be had."""
+def served(one: Server, envs: Path, model: bytes, row: list[float]) -> Iterator[tuple[int, Callable[[], bytes]]]:
+    """The port of a server that is up, and a function that asks it.
+
+    Raises OSError, CalledProcessError or TimeoutError where that cannot be had.
+    """
     python = environment(one, envs)
     port = free_port()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
@@ -171,7 +174,7 @@ def served(one: Server, envs: Path, model: bytes, row: list[float]) -> Iterator[
                 argv, cwd=home, env=settings, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            yield _answering(process, port, one, json.dumps(one.body(row)))
+            yield port, _answering(process, port, one, json.dumps(one.body(row)))
         finally:
             with suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(process.pid).children(recursive=True):

@@ -28,6 +28,7 @@ TYPED = {
     "an option": ("model-console probe --sec\t", "--seconds "),
     "a choice": ("model-console convert --to jo\t", "--to joblib "),
     "one of two words": ("model-console audit veri\t", "audit verify "),
+    "a word about tokens": ("model-console token rev\t", "token revoke "),
     "an artifact": ("model-console inspect wine/for\t", "wine/forest.joblib "),
     "a name with a blank": ("model-console predict my\t", "my\\ model.pkl "),
     "a file of an option": ("model-console predict m --data wine/ro\t", "--data wine/rows.csv "),

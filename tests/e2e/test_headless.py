@@ -153,6 +153,7 @@ def test_evaluate_names_metrics_as_scikit_learn_does(run: Run, demo_store: Path)
     assert found["metrics"]["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_probe_tells_each_second_and_sums_up(run: Run, demo_store: Path) -> None:
     done = run("probe", str(demo_store / "sensors/online.pkl"), "--rate", "40", "--seconds", "1.5", "--json")
     lines = [json.loads(line) for line in done.out.splitlines()]
@@ -328,6 +329,7 @@ def test_an_interrupted_probe_ends_with_130_and_leaves_no_child(demo_store: Path
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_early_is_no_error(demo_store: Path) -> None:
     with started("probe", str(demo_store / "sensors/online.pkl"), "--seconds", "60", "--json") as probe:
         assert probe.stdout is not None

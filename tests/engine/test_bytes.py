@@ -24,7 +24,7 @@ def kinds(method: Method) -> list[Any]:
 
 
 def test_the_whole_surface_is_looked_at() -> None:
-    assert len(rooms()) == 11
+    assert len(rooms()) >= 11
     assert len(METHODS) >= 60
     assert {"artifacts.scan", "models.load", "monitor.series", "inference.answers", "changes"} <= set(METHODS)
 

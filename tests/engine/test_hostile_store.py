@@ -98,6 +98,7 @@ async def test_what_the_users_own_policy_lists_may_be_run(booby: Path, marker: P
     assert marker.exists()  # noqa: ASYNC240
 
 
+@pytest.mark.slow
 def test_a_recipes_command_is_shown_before_it_runs_and_runs_in_an_update_alone(
     booby: Path, marker: Path, isolated: Path, run: Run
 ) -> None:

@@ -38,6 +38,7 @@ async def test_it_is_read_and_judged_anew_though_the_file_is_the_same(quiet: Eng
         await quiet.artifacts.inspect("missing.joblib")
 
 
+@pytest.mark.slow
 async def test_a_file_that_nobody_noticed_is_read_as_it_is_now(store: Path, isolated: Path, opening: Opening) -> None:
     engine = await opening(store, Settings(reconcile_s=3600.0, warm=False))
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from console.engine.local import Engine
 from console.errors import AccessDeniedError
-from console.records import Draft, UpdatePlan
+from console.records import Draft, ReadOptions, UpdatePlan
 from console.trust.roles import NEEDS, Permission, Role
 from tests.warm import Opening
 
@@ -19,9 +19,17 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "load": (lambda of, out: of.models.load(PATH), lambda of, out: of.models.set_copies(PATH, 2)),
     "reload": (lambda of, out: of.models.reload(PATH),),
     "unload": (lambda of, out: of.models.unload(PATH),),
-    "predict": (lambda of, out: of.inference.predict(PATH, rows=[[1.0]]),),
+    "predict": (
+        lambda of, out: of.inference.predict(PATH, rows=[[1.0]]),
+        lambda of, out: of.inference.alias("-", str(out)),
+        lambda of, out: of.data.read_as(PATH, ReadOptions()),
+    ),
     "evaluate": (lambda of, out: of.inference.evaluate(PATH),),
-    "probe": (lambda of, out: of.monitor.start(PATH), lambda of, out: of.data.choose(PATH, "rows.npy", None)),
+    "probe": (
+        lambda of, out: of.monitor.start(PATH),
+        lambda of, out: of.monitor.set(PATH, rate=1.0),
+        lambda of, out: of.data.choose(PATH, "rows.npy", None),
+    ),
     "convert": (lambda of, out: of.updates.convert(PATH, "hdf5", out),),
     "recipe": (lambda of, out: of.data.write_recipe(PATH, Draft(f"{out}.toml")),),
     "discard": (lambda of, out: of.updates.discard(PATH),),
@@ -38,6 +46,8 @@ ASKED: dict[str, tuple[Callable[[Engine, Path], Awaitable[object]], ...]] = {
     "sign": (lambda of, out: of.signing.sign(PATH, out),),
     "seal": (lambda of, out: of.at_rest.seal(PATH, (), out),),
     "unseal": (lambda of, out: of.at_rest.unseal(PATH, None, out),),
+    "tokens": (lambda of, out: of.tokens.list(),),
+    "token": (lambda of, out: of.tokens.add("ci"), lambda of, out: of.tokens.revoke("ci")),
 }
 """Everything that takes more than a look, by the action that the roles are about; `out` is no file yet."""
 CHANGES = [
@@ -54,8 +64,8 @@ async def quiet(store: Path, isolated: Path, opening: Opening) -> AsyncIterator[
 
 
 async def test_who_may_only_view_has_nothing_done(quiet: Engine, tmp_path: Path) -> None:
-    assert ASKED.keys() == NEEDS.keys() - {"look", "accept"}
-    quiet.book.permission = Permission(Role.VIEW, "ada", {}, "the policy")
+    assert ASKED.keys() == NEEDS.keys() - {"look", "accept", "infer"}
+    quiet.book._permissions[None] = Permission(Role.VIEW, "ada", {}, "the policy")
     for name, calls in ASKED.items():
         for call in calls:
             with pytest.raises(AccessDeniedError, match="ada may view only"):

@@ -112,6 +112,7 @@ def test_people_get_a_table(tree: Path, run: Run) -> None:
     assert all("LogisticRegression" in line for line in lines[1:])
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_it_and_its_inspectors(tree: Path, isolated: Path) -> None:
     data = pickle.dumps(model())
     for number in range(3000):

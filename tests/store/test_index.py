@@ -86,6 +86,7 @@ def test_a_spoilt_index_is_dropped_and_made_again(index: Index, tmp_path: Path, 
         assert everything(index, "p").rows == [ROW]
 
 
+@pytest.mark.slow
 def test_a_locked_index_is_done_without(index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.catalog.index._BUSY_SECONDS", 0.01)
     index.save([ROW], policy="p")

@@ -206,6 +206,7 @@ async def test_a_hostile_name(seen: Seen, store: Path) -> None:
     await seen.until(lambda: seen.calm(name))
 
 
+@pytest.mark.slow
 async def test_a_store_that_goes_and_comes_back(seen: Seen, store: Path) -> None:
     away = store.with_name("away")
     store.rename(away)
@@ -340,6 +341,7 @@ def test_too_few_watches_are_told(store: Path, limit: str, value: int, words: tu
         assert word in done.stdout
 
 
+@pytest.mark.slow
 async def test_an_idle_watcher_costs_next_to_nothing(seen: Seen) -> None:
     before, began = time.process_time(), time.monotonic()
     looks = asyncio.Event()

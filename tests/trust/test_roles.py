@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from console.trust.policy import Policy
-from console.trust.roles import NEEDS, Role, permission
+from console.trust.roles import NEEDS, Role, permission, this_user
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
 HOUSE = Path(__file__).parents[2]
@@ -27,12 +27,12 @@ MISSING = "no-such-group-here"
 ASKING = """
 import json, os, sys
 from console.trust.policy import Policy
-from console.trust.roles import NEEDS, permission
+from console.trust.roles import NEEDS, permission, this_user
 uid, groups, roles, own, defaults = json.loads(sys.argv[1])
 os.setgroups(groups)
 os.setgid(uid)
 os.setuid(uid)
-found = permission(Policy(roles=roles, own_roles=tuple(own)), defaults)
+found = permission(Policy(roles=roles, own_roles=tuple(own)), this_user(), defaults)
 print(json.dumps([found.role.word, found.source, {name: found.refusal(name) for name in NEEDS}]))
 """
 
@@ -175,6 +175,6 @@ def test_who_has_no_role_is_shown_nothing(shared: Path) -> None:
 
 @AS_ROOT
 def test_root_may_do_everything() -> None:
-    found = permission(Policy(roles={"view": (MISSING,)}))
+    found = permission(Policy(roles={"view": (MISSING,)}), this_user())
     assert found.role is Role.ADMINISTER
     assert all(found.refusal(action) is None for action in NEEDS)

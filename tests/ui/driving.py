@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -103,16 +103,17 @@ async def console_on(
     *,
     toasts: bool = False,
     seen: Callable[[EngineApi], EngineApi] = lambda engine: engine,
+    again: Callable[[], Awaitable[EngineApi]] | None = None,
 ) -> AsyncIterator[Driver]:
     """The console on an engine (or feeder), with the first screen there; toasts are shown where they are wanted.
 
-    `seen` makes what the screens get of the engine.
+    `seen` makes what the screens get of the engine, `again` finds it once it was lost.
     """
 
     async def opener(_on_failure: Callable[[Exception], None]) -> EngineApi:
         return seen(FedEngine(engine) if isinstance(engine, Feeder) else engine)
 
-    app = ConsoleApp(engine.root, opener, settings)
+    app = ConsoleApp(engine.root, opener, settings, again=again)
     async with app.run_test(size=size, notifications=toasts) as pilot:
         driver = Driver(app, pilot)
         await driver.on(HomeScreen)

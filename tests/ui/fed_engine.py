@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from console.engine.api import EngineApi
 from console.engine.change_log import ChangeLog
-from console.errors import UsageError
-from console.records import Changes, Event, Json, Layer, MissedEvents, StoreStatus
+from console.errors import EngineGoneError, UsageError
+from console.records import Changes, Event, Job, Json, Layer, MissedEvents, NewToken, Principal, StoreStatus, Token
 from tests.ui.fed_rooms import FedArtifacts, FedData, FedInference, FedModels, FedMonitor, FedRoom
+from tests.ui.fed_serving import FedServing
 from tests.ui.fed_updates import FedAcceleration, FedSecurity, FedUpdates
 from tests.ui.feeder import Feeder
 
@@ -26,21 +27,67 @@ class FedDoctor(FedRoom):
         return self._feeder.remedies(layers)
 
 
+class FedTokens(FedRoom):
+    """Nobody asks a feeder over HTTP."""
+
+    async def list(self) -> tuple[Token, ...]:
+        return ()
+
+    async def add(
+        self,
+        name: str,
+        *,
+        role: str = "infer",
+        models: tuple[str, ...] = (),
+        rate: float = 0.0,
+        expires: float | None = None,
+    ) -> NewToken:
+        raise UsageError("a feeder has no tokens")
+
+    async def revoke(self, name: str) -> Token:
+        raise UsageError("a feeder has no tokens")
+
+    async def principal(self, secret: str, peer: str = "") -> Principal:
+        raise UsageError("a feeder has no tokens")
+
+    async def refused(self, what: str, model: str, why: str, who: str, peer: str = "") -> None:
+        raise UsageError("a feeder has no tokens")
+
+
+class FedJobs(FedRoom):
+    """Jobs."""
+
+    async def list(self) -> tuple[Job, ...]:
+        return self._feeder.known_jobs(0)
+
+    async def follow(self, job: int) -> AsyncIterator[Job]:
+        for one in self._feeder.known_jobs(0):
+            if one.id == job:
+                yield one
+
+    async def cancel(self, job: int) -> Job:
+        return self._feeder.cancel_job(job)
+
+
 class FedEngine:
-    """An EngineApi over a feeder."""
+    """An EngineApi over a feeder; once it is `gone` nothing more comes of it."""
 
     def __init__(self, feeder: Feeder) -> None:
         self._feeder = feeder
+        self.gone = asyncio.Event()
         self._log = ChangeLog(feeder)
         self.artifacts = FedArtifacts(feeder)
         self.models = FedModels(feeder)
         self.data = FedData(feeder)
         self.inference = FedInference(feeder)
+        self.serving = FedServing(feeder)
         self.monitor = FedMonitor(feeder)
         self.updates = FedUpdates(feeder)
         self.acceleration = FedAcceleration(feeder)
         self.security = FedSecurity(feeder)
+        self.jobs = FedJobs(feeder)
         self.doctor = FedDoctor(feeder)
+        self.tokens = FedTokens(feeder)
 
     async def status(self) -> StoreStatus:
         return self._feeder.known_status()
@@ -55,8 +102,15 @@ class FedEngine:
 
     async def changes(self, after: int = -1, *, wait: bool = True, gather: float = 0.0) -> Changes:
         if wait and after >= 0:
-            await self._log.happened(after)
+            happened, gone = asyncio.ensure_future(self._log.happened(after)), asyncio.ensure_future(self.gone.wait())
+            try:
+                await asyncio.wait((happened, gone), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                happened.cancel()
+                gone.cancel()
             await asyncio.sleep(gather)
+        if self.gone.is_set():
+            raise EngineGoneError("the engine is gone")
         return self._log.since(after)
 
     async def begin(self) -> None:

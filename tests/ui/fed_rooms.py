@@ -90,6 +90,9 @@ class FedModels(FedRoom):
         await self._feeder.load(path, at=at, accept=accept)
         return self._view(path)
 
+    async def hold(self, path: str, *, at: str = "", accept: str | None = None) -> AsyncIterator[WorkerView]:
+        yield await self.load(path, at=at, accept=accept)
+
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:
         await self._feeder.reload(path)
         return self._view(path)
@@ -232,3 +235,6 @@ class FedMonitor(FedRoom):
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         recorder = self._feeder.recorders.get(path)
         return None if recorder is None else recorder.chunk(wanted)
+
+    async def exposition(self, openmetrics: bool = False) -> str:
+        return "# EOF\n" if openmetrics else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,27 @@ from console.records import (
     Comparison,
     DataFile,
     DataSource,
+    EngineFacts,
     Event,
     Explanation,
     Failure,
+    Job,
+    JobState,
     Json,
     Layer,
     ModelData,
+    ModelStatistics,
     OnnxComparison,
     Permissions,
     Prediction,
     ProbeState,
     RecipeFacts,
     Report,
+    RequestOutcome,
+    ServedModel,
     StoreStatus,
     Target,
+    TrafficState,
     UpdatePlan,
     UpdateProgress,
     Version,
@@ -58,12 +66,18 @@ class Feeder:
         self.reports: dict[str, Report] = {}
         self.views: dict[str, WorkerView] = {}
         self.probes: dict[str, ProbeState] = {}
+        self.traffic: dict[str, TrafficState] = {}
+        self.served: tuple[ServedModel, ...] = ()
+        self.statistics: tuple[ModelStatistics, ...] = ()
+        self.worst: tuple[RequestOutcome, ...] = ()
         self.recorders: dict[str, Any] = {}
         self.explanations: dict[str, Explanation] = {}
         self.logs: dict[str, WorkerLog] = {}
         self.layers: dict[str, Layer] = {}
         self.remedy = "start it where control groups can be written"
         self.failed: list[Failure] = []
+        self.jobs: list[Job] = []
+        self.engine: EngineFacts | None = None
         self.versions: dict[str, tuple[Version, ...]] = {}
         self.driven_with: dict[str, str] | None = None
         self.plans: dict[str, UpdatePlan | ConsoleError] = {}
@@ -87,6 +101,7 @@ class Feeder:
             self.uninspected,
             recipients=self.settings.sealing.recipients,
             decrypts=bool(self.settings.sealing.identity),
+            engine=self.engine,
         )
 
     def known_rows(self) -> tuple[Artifact, ...]:
@@ -101,11 +116,17 @@ class Feeder:
     def known_probe(self, path: str) -> ProbeState | None:
         return self.probes.get(path)
 
+    def known_traffic(self, path: str) -> TrafficState | None:
+        return self.traffic.get(path)
+
     def known_update(self, path: str) -> tuple[UpdateProgress | None, Comparison | None]:
         return self.progresses.get(path), self.compared.get(path)
 
     def known_failures(self, since: int) -> tuple[Failure, ...]:
         return tuple(self.failed)
+
+    def known_jobs(self, since: int) -> tuple[Job, ...]:
+        return tuple(sorted(self.jobs, key=lambda one: -one.id))
 
     # what it is asked
 
@@ -123,6 +144,18 @@ class Feeder:
     def say(self, kind: str, subject: str, text: str = "", severity: str = "info") -> Event:
         self.revision += 1
         return self.bus.emit(kind, subject, text, severity=severity)
+
+    def put_job(self, job: Job, kind: str, text: str = "", severity: str = "info") -> None:
+        """Change a job and say so."""
+        self.jobs = [*(one for one in self.jobs if one.id != job.id), job]
+        self.say(kind, job.artifact, text or f"{job.kind} of {job.artifact}: {job.state}", severity)
+
+    def cancel_job(self, number: int) -> Job:
+        self.asked.append(("cancel-job", str(number)))
+        found = next(one for one in self.jobs if one.id == number)
+        job = replace(found, state=JobState.CANCELLED, ended=found.started + 1)
+        self.put_job(job, "job.cancelled")
+        return job
 
     def known_report(self, path: str) -> Report | None:
         return self.reports.get(path)

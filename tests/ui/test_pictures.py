@@ -23,6 +23,8 @@ from tests.ui.demo_records import COMPARED, NOW, demo, recorded
 from tests.ui.driving import Driver
 from tests.ui.fed_engine import fed
 from tests.ui.feeder import Feeder
+from tests.ui.measured import Clock
+from tests.ui.test_requests import asked, served
 
 pytestmark = pytest.mark.usefixtures("still_clock")
 
@@ -39,6 +41,8 @@ PICTURES: dict[str, tuple[tuple[int, int], Theme, tuple[str, ...]]] = {
     "charts": ((160, 48), "", ("C",)),
     "data": ((80, 24), "", ()),
     "output": ((80, 24), "", ()),
+    "requests": ((120, 32), "", ()),
+    "serving": ((100, 24), "console-light", ("T",)),
 }
 """Size, theme and keys that lead to the picture."""
 
@@ -54,9 +58,16 @@ async def columns() -> tuple[DataColumns, Expected]:
 OPENED: dict[str, Callable[[], Screen[Any]]] = {
     "data": lambda: TargetScreen(MODEL, "churn/data/churn-holdout.csv", columns),
     "output": lambda: ModelScreen(MODEL, "output"),
+    "requests": lambda: ModelScreen(MODEL, "live"),
 }
 """Screens that no key leads to in a store of records alone."""
-SEEN = {"charts": "in sight", "data": "all 4 columns", "output": "following"}
+SEEN = {
+    "charts": "in sight",
+    "data": "all 4 columns",
+    "output": "following",
+    "requests": "requests 48/s",
+    "serving": "12,000 answered",
+}
 
 
 def log() -> WorkerLog:
@@ -76,6 +87,9 @@ def test_picture(snap_compare: Any, name: str) -> None:
     feeder = Feeder() if name == "empty" else demo()
     feeder.compared[MODEL] = COMPARED
     feeder.logs[MODEL] = log()
+    if name in ("requests", "serving"):
+        feeder = asked(driven=True)
+        feeder.recorders[MODEL] = served(Clock(), probe=True, requests=True)
     if name == "charts":
         for path, seconds in (("digits/mlp.h5", 30), ("housing/boost.joblib", 90), ("iris/svm.pkl", 60)):
             feeder.views[path] = replace(feeder.views[MODEL], path=path)

@@ -17,7 +17,7 @@ SHOWING = frozenset("Content styled assemble Static Button paragraph ConfirmScre
 ATTRIBUTES = {"border_title", "border_subtitle", "tooltip"}
 HARMLESS = frozenset(
     """safe sign glyph padded size milliseconds ago span clock number count short_class class_words joined cut
-    cut_middle value_text answer_text shown_keys key_for len round sum role_style""".split()  # noqa: SIM905
+    cut_middle value_text answer_text shown_keys key_for len round sum role_style rate""".split()  # noqa: SIM905
 )
 """Functions whose answer is made of our own words or has been through `safe`."""
 NUMBERS = frozenset(

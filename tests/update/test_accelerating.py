@@ -57,6 +57,7 @@ async def test_an_export_is_an_artifact_like_any_other(engine: Engine, place: Pl
     (engine.root / "one.onnx").unlink()
 
 
+@pytest.mark.slow
 async def test_what_is_there_is_kept_as_a_version_and_never_lost(engine: Engine, place: Place) -> None:
     path = place("two.joblib", forest())
     there = engine.root / "two.onnx"

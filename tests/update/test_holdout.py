@@ -176,6 +176,7 @@ async def test_a_metric_is_refused_before_anything_is_trained(engine: Engine, pl
         await updated(engine, path)
 
 
+@pytest.mark.slow
 async def test_a_candidate_that_answers_alike_is_called_unchanged(engine: Engine, place: Place) -> None:
     rows = pandas.read_csv(engine.root / "train.csv")
     same = KNeighborsClassifier(1).fit(rows[NAMES], rows["y"])

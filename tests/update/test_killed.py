@@ -116,6 +116,7 @@ def test_what_an_update_started_ends_with_a_killed_console(ground: Ground) -> No
     assert until(lambda: not ground.processes(), 10)
 
 
+@pytest.mark.slow
 def test_what_outlives_console_and_trainer_is_ended_by_the_next_start(ground: Ground) -> None:
     update = ground.begun()
     trainer = next(one for one in psutil.Process(update.pid).children() if "trainer" in " ".join(one.cmdline()))

@@ -105,6 +105,7 @@ async def test_every_size_comes_back(child: ChildProcess, memory: Memory, key: i
         assert os.pread(target, size + 1, 0) == plain_bytes(size)
 
 
+@pytest.mark.slow
 async def test_somebody_elses_file_and_what_is_no_identity_are_told_apart(
     child: ChildProcess, memory: Memory, key: int
 ) -> None:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from console.records import Failure, ProbeState, Quantiles, WorkerState
+from console.records import Failure, ProbeState, WorkerState
 from console.records.words import growth_words, rate_words
 from console.safe_text import safe
 from console.ui import text
@@ -25,6 +25,7 @@ from console.ui.states import again_words, failing_words
 from console.ui.widgets.charts_panel import ChartsPanel
 from console.ui.widgets.data_line import file_words
 from console.ui.widgets.keyvalue import paragraph
+from console.ui.widgets.request_lines import most_of, quantiles, request_lines
 from console.ui.widgets.text_pane import TextPane
 from console.ui.widgets.warned import warned_lines, warnings_of
 from console.ui.widgets.window import DOT_WIDTHS
@@ -44,6 +45,7 @@ class LivePane(Pane):
     NAME = "live"
     DEFAULT_CSS = """
     LivePane #probe { height: 3; }
+    LivePane #asked { height: auto; max-height: 2; display: none; }
     LivePane #doubts { height: auto; max-height: 4; display: none; }
     LivePane #refused { display: none; }
     LivePane.refused { & ChartsPanel { display: none; } & #refused { display: block; } }
@@ -54,8 +56,10 @@ class LivePane(Pane):
         super().__init__(engine, mirror, path)
         self.charts = ChartsPanel(self._measure)
         self._refused = TextPane(id="refused")
+        self._asked = Static(id="asked")
         self._probe = Static(id="probe")
         self._doubts = Static(id="doubts")
+        self._told: tuple[Content, ...] = ()
         self._doubted: tuple[Content, ...] = ()
         self._said: tuple[Content, ...] = ()
         self._row: Row | None = None
@@ -64,6 +68,7 @@ class LivePane(Pane):
         """Charts and probe."""
         yield self.charts
         yield self._refused
+        yield self._asked
         yield self._probe
         yield self._doubts
 
@@ -103,6 +108,11 @@ class LivePane(Pane):
         if not text.same(lines, self._said):
             self._said = lines
             self._probe.update(Content("\n").join(lines), layout=False)
+        asked = request_lines(row.traffic if row is not None else None, self.content_size.width)
+        if not text.same(asked, self._told):
+            self._told = asked
+            self._asked.display = bool(asked)
+            self._asked.update(Content("\n").join(asked))
         doubts = doubt_lines(probe, row, max(16, self.content_size.width - 2))
         if not text.same(doubts, self._doubted):
             self._doubted = doubts
@@ -201,15 +211,15 @@ def probe_lines(probe: ProbeState | None, row: Row | None, charts: ChartsPanel, 
         told.append((3, Content.styled(f"{text.count(probe.missing, 'row')} without a truth", "$warning")))
     if not probe.running and probe.stopped_why:
         told.append((1, Content.styled(safe(probe.stopped_why, 100), "$quiet")))
-    line = _most_of(told, width - 2)
+    line = most_of(told, width - 2)
     figures = [
         Content.styled(words, "$quiet")
-        for words in (_quantiles("worker", probe.worker), _quantiles("round trip", probe.round_trip))
+        for words in (quantiles("worker", probe.worker), quantiles("round trip", probe.round_trip))
         if words
     ]
     order = [sight, *figures] if charts.paused else [*figures, sight]
     file = file_words(probe.data, width) if probe.data is not None else safe(os.path.basename(plan.data), 40)
-    return line, _most_of(list(enumerate(order)), width - 2), Content.styled(file, "$quiet")
+    return line, most_of(list(enumerate(order)), width - 2), Content.styled(file, "$quiet")
 
 
 def _probe_sign(probe: ProbeState) -> tuple[str, str]:
@@ -245,20 +255,6 @@ def doubt_lines(probe: ProbeState | None, row: Row | None, width: int) -> tuple[
     return (*grown, *warned_lines(warnings, width))
 
 
-def _most_of(parts: list[tuple[int, Content]], width: int) -> Content:
-    """The parts side by side in their order, without those of the highest numbers where there is no room."""
-    dot = Content.styled(text.sign(" · "), "$quiet")
-    while len(parts) > 1 and dot.join([part for _rank, part in parts]).cell_length > width:
-        parts.remove(max(parts, key=lambda one: one[0]))
-    return dot.join([part for _rank, part in parts])
-
-
-def _quantiles(name: str, measured: Quantiles | None) -> str:
-    if measured is None:
-        return ""
-    return f"{name} {text.milliseconds(measured.p50)}, p99 {text.milliseconds(measured.p99)}"
-
-
 def _idle(row: Row | None) -> str:
     if row is not None and row.is_refused:
         return f"{row.status.word}: it is not loaded, {key_for('trust')} says why"
@@ -281,7 +277,7 @@ def _hint(row: Row | None) -> str:
         return f"{key_for('load')} loads it, {key_for('probe')} drives it"
     if row.worker.state is WorkerState.ERROR:
         return text.joined([again_words(row.worker), f"ended: {key_for('reload')} tries again"])
-    if row.probe is not None and row.probe.failing:
+    if row.last_error:
         return f"nothing is answered: {key_for('errors')} says why"
     if row.probe is not None and row.probe.running:
         return "no answer yet"

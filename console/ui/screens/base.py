@@ -107,6 +107,8 @@ class ConsoleScreen(Paced[None]):
         """Show again what would read differently now; nothing else is done while nothing does."""
         if not self.is_built:
             return
+        if self.app.is_open and self.app.attachment.facts is not None:
+            self.query_one(StatusLine).revise()
         now = tuple((text.ago(moment), text.until(moment)) for moment in self.moments())
         if now != self._told:
             self._told = now
@@ -195,6 +197,8 @@ class ConsoleScreen(Paced[None]):
         action = BY_ID[action_id]
         if not (action.needs or action.writes) or not self._has(action_id) or not self.app.is_open:
             return None
+        if self.app.attachment.lost:
+            return self.app.attachment.refusal
         permissions = self.mirror.permissions
         if action.writes and permissions.read_only:
             return f"this console is read-only: {permissions.why_read_only}"
@@ -252,12 +256,16 @@ class ArtifactScreen(ConsoleScreen):
         path = self.subject
         if path is None:
             return action not in _NEEDS_SUBJECT
+        if action == "worst":
+            return path in self.mirror.traffic
         return self.app.operations.possible(action, path)
 
     def why_not(self, action: str) -> str:
         """The reason in the artifact's state against an action; "" for none."""
         path = self.subject
-        return "no model is selected" if path is None else self.app.operations.why_not(action, path)
+        if path is None:
+            return "no model is selected"
+        return "no other program has asked it" if action == "worst" else self.app.operations.why_not(action, path)
 
     @classmethod
     def _opens(cls, action_id: str) -> bool:
@@ -294,6 +302,12 @@ class ArtifactScreen(ConsoleScreen):
     do_inspect = partialmethod(operate, "inspect")
     do_seal = partialmethod(operate, "seal")
 
+    def do_worst(self) -> None:
+        """The slowest requests of other programs, and those that failed."""
+        from console.ui.dialogs.worst import show_worst
+
+        self.run_worker(show_worst(self.app, self._path), group="worst", exclusive=True)
+
     @property
     def _path(self) -> str:
         path = self.subject
@@ -305,6 +319,6 @@ class ArtifactScreen(ConsoleScreen):
 _ASKED_ONCE = ("inspect", "seal")
 """Actions that ask and tell alike, be it of one or of many."""
 _NEEDS_SUBJECT = (
-    *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "copy", "mark"),
+    *("open", "load", "unload", "reload", "probe", "data", "inspect", "seal", "copy", "mark", "worst", "copies"),
     *(name for name, screen in SCREENS.items() if screen.about == "model"),
 )

@@ -127,6 +127,8 @@ class ChartsScreen(ArtifactScreen):
         held = "held; measuring goes on" if self._grid.held else ""
         said = text.joined([counted, f"latency, {duration(self._grid.span)} in sight", held]) if last else ""
         content = Content.styled(said, "$warning" if held else "$quiet")
+        if said and any(row.traffic is not None for row in self._rows()):
+            content += Content.assemble("  ", ("probe", "$accent"), " ", ("requests", "$chart-requests"))
         if content != self._said:
             self._said = content
             self._sight.update(content)

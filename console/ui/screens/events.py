@@ -14,7 +14,7 @@ from console.ui import text
 from console.ui.event_words import event_line
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
-from console.ui.widgets.line_list import LineList
+from console.ui.widgets.line_list import Item, LineList
 
 
 class EventsScreen(ConsoleScreen):
@@ -51,9 +51,19 @@ class EventsScreen(ConsoleScreen):
         recent = tuple(self.mirror.events)
         at_newest = listed.key is None or listed.at_top
         stamp = max((len(text.clock(event.when)) for event in recent), default=0)
-        listed.show([(event, event_line(event, stamp)) for event in reversed(recent)])
+        listed.show(self._lines(recent, stamp))
         if at_newest:
             listed.action_do("top")
+
+    def _lines(self, recent: Sequence[Event], stamp: int) -> list[Item]:
+        """The events, newest first, with a line between what an earlier look has seen and what it has not."""
+        lines: list[Item] = [(event, event_line(event, stamp)) for event in reversed(recent)]
+        away = self.app.away
+        if away is not None:
+            seen = sum(event.number <= away.after for event in recent)
+            words = f"{text.sign('──')} {away.words}"
+            lines.insert(len(lines) - seen, (away, Content.styled(words, "$accent")))
+        return lines
 
     def _shown(self) -> Event | None:
         key = self.query_one(LineList).key if self.is_built else None
@@ -65,7 +75,9 @@ class EventsScreen(ConsoleScreen):
 
     def why_not(self, action: str) -> str:
         """The reason in the event's subject against an action; "" for none."""
-        return "nothing has happened yet" if self._shown() is None else "it is about the whole store"
+        if self._shown() is None:
+            return "nothing has happened yet" if self.app.away is None else "what happened stands above and below"
+        return "it is about the whole store"
 
     @on(LineList.Moved)
     def _moved(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from textual import on
 from textual.containers import Container
@@ -12,7 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, EngineGoneError
 from console.records import Artifact, Event, FileIdentity
 from console.safe_text import safe
 from console.ui import installed, text
@@ -107,7 +108,7 @@ class HomeScreen(MarkingScreen):
         match row.status.word:
             case "failing":
                 return ("errors", "open", "probe", "unload", "reload")
-            case "ready" | "probing":
+            case "ready" | "probing" | "serving":
                 return ("open", "probe", "unload", "update", "history")
             case "changed":
                 return ("reload", "open", "probe", "unload", "history")
@@ -139,7 +140,8 @@ class HomeScreen(MarkingScreen):
     async def _look_at_selected(self) -> None:
         path = self.subject
         if path is not None:
-            await self.engine.artifacts.prefetch(path)
+            with suppress(EngineGoneError):
+                await self.engine.artifacts.prefetch(path)
             await self.mirror.know(path)
             await self.mirror.measure(path, (SPARK_SECONDS,))
 
@@ -230,7 +232,8 @@ class HomeScreen(MarkingScreen):
 
     @on(ArtifactTable.Seen)
     async def _seen(self, message: ArtifactTable.Seen) -> None:
-        await self.engine.artifacts.prioritize(tuple(message.paths))
+        with suppress(EngineGoneError):
+            await self.engine.artifacts.prioritize(tuple(message.paths))
 
     @on(ArtifactTable.SortWanted)
     def _sort_wanted(self, message: ArtifactTable.SortWanted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partialmethod
 
 from textual import on
@@ -10,7 +11,7 @@ from textual.containers import Container
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, EngineGoneError
 from console.records import Event, Verdict
 from console.ui.keys import BY_ID, EVERYWHERE, bindings_at
 from console.ui.panes.lists import ErrorsPane, VersionsPane
@@ -99,8 +100,9 @@ class ModelScreen(Columned, ArtifactScreen):
 
     async def on_mount(self) -> None:
         """Open the first tab, and make sure that the facts are there."""
-        await self.engine.artifacts.prioritize((self._about,))
-        await self.engine.artifacts.prefetch(self._about)
+        with suppress(EngineGoneError):
+            await self.engine.artifacts.prioritize((self._about,))
+            await self.engine.artifacts.prefetch(self._about)
         await self._open(self._tab)
         self.run_worker(self._explain(), group="explain", exclusive=True)
 

@@ -235,7 +235,7 @@ class ArtifactTable(ScrollView, can_focus=True):
         """Columns follow the width and the longest texts."""
         rows = self._rows
         wanted = {name: rows.widest[name] for name in ("model", "class", "format")} | {"usual": rows.usual_name}
-        wanted |= {name: rows.counts[name] > 0 for name in ("p99", "rss")}
+        wanted |= {name: rows.counts[name] > 0 for name in ("req/s", "err/s", "p99", "rss")}
         now = (width, tuple(wanted.items()), rows.columns)
         if now != self._layout_for:
             self._layout_for = now

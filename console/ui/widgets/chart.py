@@ -151,7 +151,11 @@ class Readout(Inked):
     def _read(self, measured: Series | None) -> list[tuple[str, str]]:
         spec, scale = self._window.spec, self._window.scale
         gone = measured is None or measured.ended_at is not None
-        value = None if measured is None or gone else measured.latest(spec.value)
+        value, details = None, spec.details
+        if measured is not None and not gone and spec.requests is not None:
+            value, details = measured.latest(spec.requests.value), spec.requests.details
+        if measured is not None and not gone and value is None:
+            value, details = measured.latest(spec.value), spec.details
         if measured is None or value is None:
             return []
         amount = scale.amount(value)
@@ -160,7 +164,7 @@ class Readout(Inked):
         else:
             lines = [(f"{amount} {scale.suffix}", "value")]
         room = self.size.width - _LABEL_CELLS
-        for label, metric in spec.details:
+        for label, metric in details:
             detail = measured.latest(metric)
             if detail is not None:
                 lines.append((f"{label:<{_LABEL_CELLS}}{scale.amount(detail):>{room}}", "quiet"))
@@ -193,7 +197,8 @@ class Chart(Horizontal):
         self._body = ChartBody(self.window)
         self._live = LiveColumn(self.window)
         self._readout = Readout(self.window)
-        self.border_title = _title(spec)
+        self._legend = spec.legend
+        self.border_title = _title(spec.title, spec.legend)
 
     def compose(self) -> ComposeResult:
         """Body, column in progress, readout."""
@@ -241,25 +246,42 @@ class Chart(Horizontal):
             return
         if self.measured is not None:
             self.window.advance(self.measured)
+        self._entitle()
         self._body.revise()
         self._live.revise()
         self._readout.revise(self.measured)
+
+    def _entitle(self) -> None:
+        """Have the title name what is in sight."""
+        legend = self.window.legend
+        if legend != self._legend:
+            self._legend = legend
+            self.border_title = _title(self.window.spec.title, legend)
 
     def tick(self, *, readout: bool) -> None:
         """Draw what is new; the readout only now and then, since figures that flicker cannot be read."""
         if self.measured is None or self.paused or not self._body.size or not self._readout.size:
             return
         if self.window.advance(self.measured):
+            self._entitle()
             self._body.revise()
         self._live.revise()
         if readout:
             self._readout.revise(self.measured)
 
 
-def _title(spec: ChartSpec) -> str:
-    inks = {Ink.FAINT: "$chart-faint", Ink.FILL: "$chart-fill", Ink.LINE: "$accent", Ink.ALARM: "$error"}
-    legend = " ".join(f"[{inks[ink]}]{word}[/]" for word, ink in spec.legend)
-    return f"[b]{spec.title}[/b]  {legend}"
+_COLOURS = {
+    Ink.FAINT: "$chart-faint",
+    Ink.FILL: "$chart-fill",
+    Ink.LINE: "$accent",
+    Ink.OTHER: "$chart-requests",
+    Ink.ALARM: "$error",
+}
+
+
+def _title(title: str, legend: tuple[tuple[str, Ink], ...]) -> str:
+    words = " ".join(f"[{_COLOURS[ink]}]{word}[/]" for word, ink in legend)
+    return f"[b]{title}[/b]  {words}"
 
 
 def _large(text: str) -> list[str]:

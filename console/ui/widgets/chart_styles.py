@@ -13,7 +13,9 @@ from console.ui.widgets.plot import Ink
 _CLASSES = {
     Ink.FAINT: "ink--faint",
     Ink.FILL: "ink--fill",
+    Ink.OTHER_FAINT: "ink--other-faint",
     Ink.LINE: "ink--line",
+    Ink.OTHER: "ink--other",
     Ink.ALARM: "ink--alarm",
     Ink.BEYOND: "ink--beyond",
     Ink.MARK: "ink--mark",
@@ -26,6 +28,8 @@ INK_CSS = """
     & > .ink--faint { color: $chart-faint; }
     & > .ink--fill { color: $chart-fill; }
     & > .ink--line { color: $accent; text-style: bold; }
+    & > .ink--other-faint { color: $chart-requests-faint; }
+    & > .ink--other { color: $chart-requests; text-style: bold; }
     & > .ink--alarm { color: $error; text-style: bold; }
     & > .ink--beyond { color: $warning; text-style: bold; }
     & > .ink--mark { color: $warning; }

@@ -15,7 +15,7 @@ from console.ui.text import is_ascii
 from console.ui.widgets.axis import Unit
 from console.ui.widgets.chart import Chart
 from console.ui.widgets.plot import Ink, Trace
-from console.ui.widgets.window import ChartSpec, duration, zoomed
+from console.ui.widgets.window import ChartSpec, Requests, duration, zoomed
 
 LATENCY = ChartSpec(
     id="latency",
@@ -25,19 +25,31 @@ LATENCY = ChartSpec(
         Trace("band", "worker.p90", Ink.FAINT, to="worker.p99", sparse=True),
         Trace("band", "worker.p50", Ink.FILL, to="worker.p90"),
         Trace("line", "worker.p50", Ink.LINE),
+        Trace("band", "request.p50", Ink.OTHER_FAINT, to="request.p99", sparse=True),
+        Trace("line", "request.p50", Ink.OTHER),
     ),
     legend=(("p50", Ink.LINE), ("p90", Ink.FILL), ("p99", Ink.FAINT)),
     value="worker.p50",
     details=(("p90", "worker.p90"), ("p99", "worker.p99"), ("trip", "round_trip.p50")),
+    requests=Requests(
+        "request.p50",
+        (("p99", "request.p99"), ("work", "request_worker.p50"), ("wait", "queue.p99")),
+    ),
 )
 THROUGHPUT = ChartSpec(
     id="throughput",
     title="throughput",
     unit=Unit.RATE,
-    traces=(Trace("area", "calls", Ink.FILL), Trace("area", "errors", Ink.ALARM)),
+    traces=(
+        Trace("area", "calls", Ink.FILL),
+        Trace("line", "requests", Ink.OTHER),
+        Trace("area", "errors", Ink.ALARM),
+        Trace("area", "request_errors", Ink.ALARM),
+    ),
     legend=(("calls", Ink.LINE), ("errors", Ink.ALARM)),
     value="calls",
     details=(("rows", "rows"), ("err", "errors")),
+    requests=Requests("requests", (("rows", "request_rows"), ("err", "request_errors"))),
 )
 
 

@@ -43,6 +43,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("size", "SIZE", 5, 4, right=True, cedes=True),
     Column("changed", "CHANGED", 7, 3, right=True, cedes=True),
     Column("trust", "TRUST", 9, 7),
+    Column("req/s", "REQ/S", 5, 2, right=True, sparse=True),
+    Column("err/s", "ERR/S", 5, 1, right=True, sparse=True),
     Column("p99", "P99", 7, 5, right=True, sparse=True),
     Column("rss", "RSS", 5, 2, right=True, sparse=True),
 )
@@ -140,6 +142,8 @@ def cells(row: Row, now: float) -> dict[str, Cell]:
             (text.ago(artifact.modified, now) if artifact.modified else "", "attention" if fresh else "quiet"),
         ),
         "trust": ((f"{text.glyph(trust.glyph)} ", trust.role), (trust.word, _quieter(trust.role))),
+        "req/s": ((text.rate(row.rate), "plain"),),
+        "err/s": ((text.rate(row.error_rate) if row.error_rate else "", "failure"),),
         "p99": ((text.milliseconds(row.p99), "plain"),),
         "rss": ((text.size(row.rss), "plain"),),
     }

@@ -26,13 +26,24 @@ class Ink(IntEnum):
     NONE = 0
     FAINT = 1
     FILL = 2
-    LINE = 3
-    ALARM = 4
-    BEYOND = 5
-    MARK = 6
+    OTHER_FAINT = 3
+    LINE = 4
+    OTHER = 5
+    ALARM = 6
+    BEYOND = 7
+    MARK = 8
 
 
-_PLAIN = {Ink.NONE: " ", Ink.FAINT: ".", Ink.FILL: ":", Ink.LINE: "*", Ink.ALARM: "x", Ink.BEYOND: "^"}
+_PLAIN = {
+    Ink.NONE: " ",
+    Ink.FAINT: ".",
+    Ink.FILL: ":",
+    Ink.OTHER_FAINT: "'",
+    Ink.LINE: "*",
+    Ink.OTHER: "o",
+    Ink.ALARM: "x",
+    Ink.BEYOND: "^",
+}
 _BEYOND = "▲"
 
 Cell = tuple[str, Ink]

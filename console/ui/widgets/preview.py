@@ -225,8 +225,8 @@ def _living(mirror: Mirror, row: Row, width: int) -> list[Line]:
         lines.append(warned_line(worker.warnings))
     else:
         lines.append(_last_error(mirror, row.path))
-    if row.status is states.FAILING and row.probe is not None:
-        lines[0] = _said("✖", "failure", "failing", f"{row.trouble}: {row.probe.last_error}")
+    if row.status is states.FAILING:
+        lines[0] = _said("✖", "failure", "failing", f"{row.trouble}: {row.last_error}")
     return lines
 
 
@@ -254,11 +254,14 @@ def _measured(mirror: Mirror, row: Row, width: int) -> Line:
     measured = mirror.series(row.path)
     room = max(6, min(28, (width - 70) // 2))
     recent = measured.recent() if measured is not None else None
-    recent = recent or row.measured
+    recent, drawn, style = recent or row.measured, "worker.p99", "$primary"
     parts: list[tuple[str, str] | Content] = [("latency ", "$quiet")]
+    if row.traffic is not None and row.traffic.whole is not None:
+        recent, drawn, style = row.traffic.whole, "request.p99", "$chart-requests"
+        parts.append((f"{text.rate(row.traffic.asked)}/s asked  ", "bold"))
     if recent is not None:
         if measured is not None:
-            parts.append((spark(measured.bins("worker.p99", 2 * room, SPARK_SECONDS)), "$primary"))
+            parts.append((spark(measured.bins(drawn, 2 * room, SPARK_SECONDS)), style))
         parts += [("  p50 ", "$quiet"), (text.milliseconds(recent.p50), "bold")]
         parts += [("  p99 ", "$quiet"), (text.milliseconds(recent.p99), "bold")]
     elif row.probe is not None and row.probe.running:

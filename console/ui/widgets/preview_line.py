@@ -111,8 +111,8 @@ def _living(mirror: Mirror, row: Row, worker: WorkerView) -> Said:
     """Rate and figures of a loaded model's probe, or why it has none; then what is wrong with its answers."""
     if worker.state in _LOADING:
         return _said("◐", "busy", "loading", worker.phase or "")
-    if row.status is states.FAILING and row.probe is not None:
-        return _said("✖", "failure", row.trouble, row.probe.last_error)
+    if row.status is states.FAILING:
+        return _said("✖", "failure", row.trouble, row.last_error)
     if row.artifact.changed:
         told = mirror.explanation(row.path)
         new = news(told.since) if told is not None and told.since is not None and told.since.changes else ""
@@ -128,6 +128,8 @@ def _figures(mirror: Mirror, row: Row) -> str:
     measured, probe = mirror.series(row.path), row.probe
     recent = (measured.recent() if measured is not None else None) or row.measured
     parts = [f"{rate_words(probe.rate)}/s"] if probe is not None and probe.running else []
+    if row.traffic is not None and row.traffic.whole is not None:
+        parts, recent = [f"{rate_words(row.traffic.asked)}/s asked"], row.traffic.whole
     if recent is not None:
         parts += [f"p50 {text.milliseconds(recent.p50)}", f"p99 {text.milliseconds(recent.p99)}"]
     return text.joined([*parts, text.size(row.rss)])

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from console.engine.series import Series
-from console.records import WorkerState
+from console.records import TrafficState, WorkerState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.keys import key_for
@@ -171,6 +171,8 @@ def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
     if not row.answers:
         words = again_words(row.worker) or _left_alone(row, measured)
         return [[(f" {words}", "failure")]] if words else []
+    if row.traffic is not None and row.traffic.running:
+        return [*_asked(row.traffic), memory]
     if probe is None or not probe.running or measured is None:
         return [[(f" {_not_driven()}" if measured is not None and measured.calls else "", "quiet")], memory]
     rate = measured.latest("calls") or 0.0
@@ -185,6 +187,18 @@ def _figures(row: Row, measured: Series | None) -> list[list[Part]]:
         if probe.failing
         else _figure("err", f"{probe.errors:,}", errors),
     ]
+
+
+def _asked(traffic: TrafficState) -> list[list[Part]]:
+    """The figures of requests of other programs."""
+    failing = [_figure("fail", f"{traffic.error_rate:.3g} /s", "failure")] if traffic.error_rate else []
+    whole = traffic.whole
+    times = (
+        []
+        if whole is None
+        else [_figure("p50", text.milliseconds(whole.p50)), _figure("p99", text.milliseconds(whole.p99))]
+    )
+    return [*times, _figure("asks", f"{text.rate(traffic.asked)} /s"), *failing]
 
 
 def _left_alone(row: Row, measured: Series | None) -> str:
@@ -207,8 +221,10 @@ def _why_nothing(row: Row, cause: str) -> str:
         return f"ended: {safe(cause or 'the worker is gone', 80)}\n{key_for('reload')} tries again"
     if worker.state is not WorkerState.READY:
         return f"{worker.state}: {safe(worker.phase, 30)}" if worker.phase else str(worker.state)
+    if row.last_error:
+        return f"nothing is answered: {safe(row.last_error, 200)}"
     if probe is not None and probe.running:
-        return f"nothing is answered: {safe(probe.last_error, 200)}" if probe.failing else "no answer yet"
+        return "no answer yet"
     return _not_driven()
 
 

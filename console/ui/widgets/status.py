@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
+from console.records import JobState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.running import screen_of
@@ -17,6 +20,7 @@ _WORTH_TELLING = 100
 """So many artifacts must wait for their inspection before the line says so."""
 _WORDS = (
     ("probing", "ok", 2),
+    ("serving", "ok", 2),
     ("ready", "ok", 2),
     ("changed", "attention", 7),
     ("removed", "attention", 7),
@@ -103,6 +107,7 @@ class StatusLine(Widget):
         elif waiting >= _WORTH_TELLING:
             done = f"inspected {max(0, total - waiting):,} of {total:,}"
             counts.append((6, Content.styled(done, "$accent")))
+        counts += self._engine()
         if status.offline is not None:
             counts.append((10, Content.styled(" OFFLINE ", "bold reverse $error")))
         if status.permissions.role != "administer":
@@ -113,4 +118,18 @@ class StatusLine(Widget):
             active = sum(layer.active for layer in layers.values())
             style = "$quiet" if active == len(layers) else "$warning"
             counts.append((1, Content.styled(f"sandbox {active}/{len(layers)}", style)))
+        return counts
+
+    def _engine(self) -> list[tuple[int, Content]]:
+        """The engine of its own that the console is attached to, and the jobs that run there."""
+        app = screen_of(self).app
+        facts = app.attachment.facts
+        if facts is None:
+            return []
+        if app.attachment.lost:
+            return [(10, Content.styled(" engine gone, trying again ", "bold reverse $error"))]
+        words = f"engine {facts.pid}, up {text.uptime(time.time() - facts.started)}"
+        counts = [(6, Content.styled(words, "$quiet"))]
+        if running := sum(job.state is JobState.RUNNING for job in app.mirror.jobs):
+            counts.append((5, Content.styled(text.count(running, "job"), "$accent")))
         return counts

@@ -68,10 +68,19 @@ def _head(failure: Failure) -> Iterator[Line]:
         yield Content(_line(failure.message))
     again = f", {failure.count:,} times until {text.clock(failure.latest)}" if failure.count > 1 else ""
     yield Content.assemble((safe(failure.artifact), "bold"), (f"  {text.clock(failure.when)}{again}", "$quiet"))
+    if failure.request or failure.trace:
+        yield Content.styled(safe(_asked(failure), 400), "$quiet")
     if failure.hint:
         yield Content("")
         arrow = text.sign("→ ")
         yield Hanging(Content.assemble((arrow, "bold $accent"), (_line(failure.hint, 2000), "bold")), len(arrow))
+
+
+def _asked(failure: Failure) -> str:
+    """The latest request that it happened to: `request r9 · trace 0af7651916cd43dd8448eb211c80319c`."""
+    trace = failure.trace.split("-")[1] if failure.trace.count("-") > 1 else failure.trace
+    parts = [f"request {failure.request}" if failure.request else "", f"trace {trace}" if trace else ""]
+    return text.joined(parts)
 
 
 def _columns(failure: Failure) -> Iterator[Line]:

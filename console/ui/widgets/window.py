@@ -19,8 +19,19 @@ _Moment = dict[str, "float | None"]
 
 
 @dataclass(frozen=True, slots=True)
+class Requests:
+    """The part of a chart that is of requests of other programs: what is written large in place of the probe's."""
+
+    value: str
+    details: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """The contents of a chart: `legend` pairs words with their inks; `value` is the metric written large."""
+    """The contents of a chart: `legend` pairs words with their inks; `value` is the metric written large.
+
+    Where `requests` are drawn as well, the legend names both instead, as far as they are in sight.
+    """
 
     id: str
     title: str
@@ -29,6 +40,7 @@ class ChartSpec:
     legend: tuple[tuple[str, Ink], ...]
     value: str
     details: tuple[tuple[str, str], ...] = ()
+    requests: Requests | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -72,6 +84,18 @@ class Window:
     def empty(self) -> bool:
         """Whether there is nothing to draw."""
         return all(value is None for moment in self._dots.values() for value in moment.values())
+
+    @property
+    def legend(self) -> tuple[tuple[str, Ink], ...]:
+        """The words of the legend: which of probe and requests is in sight, where requests are."""
+        requests = self.spec.requests
+        if requests is None or not self._seen(requests.value):
+            return self.spec.legend
+        probe = (("probe", Ink.LINE),) if self._seen(self.spec.value) else ()
+        return (*probe, ("requests", Ink.OTHER))
+
+    def _seen(self, metric: str) -> bool:
+        return any(moment.get(metric) for moment in self._dots.values())
 
     def resize(self, rows: int, columns: int) -> None:
         """Take a new size in cells."""

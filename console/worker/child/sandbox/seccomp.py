@@ -56,10 +56,13 @@ _CREATES = 0x400040
 _SET_ID = 0o6000
 
 
-def program(machine: str, pid: int, *, forks: bool = False, compiles: bool = False) -> bytes:
+def program(
+    machine: str, pid: int, allowed: frozenset[str] = frozenset(), /, *, forks: bool = False, compiles: bool = False
+) -> bytes:
     """The filter as an array of struct sock_filter. Raises OSError for a machine it is not written for.
 
-    `forks` allows processes of its own, and what they share; `compiles` memory that is written and then executed.
+    `allowed` are calls of DENIED by name; `forks` allows processes of its own, and what they share; `compiles` memory
+    that is written and then executed.
     """
     if machine not in _ARCH:
         raise OSError(errno.ENOSYS, f"no filter is written for {machine}")
@@ -67,9 +70,9 @@ def program(machine: str, pid: int, *, forks: bool = False, compiles: bool = Fal
     deny = _ERRNO | errno.EPERM
     code = [_op(_LOAD, _AT_ARCH), _op(_JUMP_EQUAL, _ARCH[machine], 1, 0), _op(_RETURN, _KILL_PROCESS)]
     code += [_op(_LOAD, _AT_NUMBER), _op(_JUMP_AT_LEAST, UNKNOWN_FROM, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
-    for numbers in {**DENIED, **({} if forks else {**PROCESSES, **UNCOUNTED, **LOCKS})}.values():
+    for name, numbers in {**DENIED, **({} if forks else {**PROCESSES, **UNCOUNTED, **LOCKS})}.items():
         number = numbers[column]
-        if number is not None:
+        if number is not None and name not in allowed:
             code += [_op(_JUMP_EQUAL, number, 0, 1), _op(_RETURN, deny)]
     for numbers in (CLONE3, OPENAT2):
         code += [_op(_JUMP_EQUAL, numbers[column] or 0, 0, 1), _op(_RETURN, _ERRNO | errno.ENOSYS)]
@@ -88,10 +91,10 @@ def program(machine: str, pid: int, *, forks: bool = False, compiles: bool = Fal
     return b"".join(code)
 
 
-def install(*, forks: bool = False, compiles: bool = False) -> str:
+def install(*, forks: bool = False, compiles: bool = False, allowed: frozenset[str] = frozenset()) -> str:
     """Put the filter on every thread of this process, for good. Raises OSError."""
     machine = platform.machine()
-    code = program(machine, os.getpid(), forks=forks, compiles=compiles)
+    code = program(machine, os.getpid(), allowed, forks=forks, compiles=compiles)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,83 @@
+"""JSON in bodies: read strictly, or leniently where a client wrote the numbers that JSON does not have."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from console.errors import UsageError
+from console.http.messages import Response
+
+T = TypeVar("T")
+
+SPELLED: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How numbers that JSON does not have are written: as protocol buffers' JSON does, in a string."""
+_ENCODER = msgspec.json.Encoder()
+_BARE = (b"NaN", b"Infinity")
+
+
+def read_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The body as the decoder's type; bare NaN and Infinity, as Python's json writes them, are read too.
+
+    Raises UsageError."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"The body is not what is expected: {error}.") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.DecodeError) and any(word in body for word in _BARE):
+            return _read_bare(body, decoder)
+        raise UsageError(f"The body is no valid JSON: {_why(error)}.") from error
+
+
+def _read_bare(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """The same by Python's own reader, with what JSON does not have in strings."""
+    try:
+        value = json.loads(body, parse_constant=str)
+        return decoder.decode(_ENCODER.encode(value))
+    except msgspec.ValidationError as error:
+        raise UsageError(f"The body is not what is expected: {error}.") from error
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise UsageError(f"The body is no valid JSON: {_why(error)}.") from error
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return str(error).removeprefix("JSON is malformed: ")
+
+
+def spelled(values: Iterable[Any], nan: Any = "NaN") -> list[Any]:
+    """Numbers with those that JSON does not have as text, and not-a-number as `nan`."""
+    return [
+        value
+        if not isinstance(value, float) or math.isfinite(value)
+        else nan
+        if value != value
+        else "Infinity"
+        if value > 0
+        else "-Infinity"
+        for value in values
+    ]
+
+
+def encoded_numbers(values: Sequence[Any]) -> msgspec.Raw:
+    """A list of numbers as JSON."""
+    text = _ENCODER.encode(values)
+    if b"null" in text:
+        text = _ENCODER.encode(spelled(values))
+    return msgspec.Raw(text)
+
+
+def encode(value: object) -> bytes:
+    """Any record or value as JSON."""
+    return _ENCODER.encode(value)
+
+
+def json_response(value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """An answer in JSON."""
+    return Response(status, (_ENCODER.encode(value),), headers=headers)
