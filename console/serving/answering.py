@@ -250,7 +250,7 @@ class Answering:
                 "",
                 request.id,
                 request.trace,
-                "" if actor is None else actor.name,
+                "" if actor is None else actor.who,
                 sample(request) if endpoint.settings.sample else "",
             )
         )
@@ -273,7 +273,7 @@ class Answering:
                 message=str(error)[:1000] if known else type(error).__name__,
                 id=request.id,
                 trace=request.trace,
-                who="" if actor is None else actor.name,
+                who="" if actor is None else actor.who,
                 sample=sample(request) if endpoint is not None and endpoint.settings.sample else "",
             )
         )

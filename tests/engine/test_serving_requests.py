@@ -51,7 +51,7 @@ def told() -> Told:
 async def engine(store: Path, isolated: Path, opening: Opening, told: Told) -> AsyncIterator[Engine]:
     """An engine that keeps how requests went."""
     opened = await opening(store, Settings(reconcile_s=1.0, warm=False))
-    opened.counting = told
+    opened.serving._answering._on_request = told.record
     await scanned(opened)
     yield opened
     await opened.close()
