@@ -61,7 +61,7 @@ class Answering:
         settings = endpoint.settings
         if begun > endpoint.refresh_at:
             self._endpoints.refresh(endpoint)
-        if endpoint.pending > settings.queue + self._workers(endpoint):
+        if endpoint.pending >= settings.queue + self._workers(endpoint):
             raise endpoint.overloaded()
         limit = settings.deadline_ms
         if request.deadline_ms is not None and request.deadline_ms < limit:
@@ -194,7 +194,7 @@ class Answering:
 
     def _workers(self, endpoint: Endpoint) -> int:
         slot = self._endpoints.fleet.find(endpoint.path)
-        return 0 if slot is None else len(slot.more) + (slot.worker is not None)
+        return 1 if slot is None else len(slot.more) + 1
 
     async def _until_ready(
         self, endpoint: Endpoint, fleet: Supervisor, key: str, version: str, deadline: float
@@ -250,7 +250,7 @@ class Answering:
                 "",
                 request.id,
                 request.trace,
-                "" if actor is None else actor.name,
+                "" if actor is None else actor.who,
                 sample(request) if endpoint.settings.sample else "",
             )
         )
@@ -273,7 +273,7 @@ class Answering:
                 message=str(error)[:1000] if known else type(error).__name__,
                 id=request.id,
                 trace=request.trace,
-                who="" if actor is None else actor.name,
+                who="" if actor is None else actor.who,
                 sample=sample(request) if endpoint is not None and endpoint.settings.sample else "",
             )
         )

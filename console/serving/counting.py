@@ -21,18 +21,3 @@ class Counting(Protocol):
     def worst(self, name: str) -> tuple[RequestOutcome, ...]:
         """The worst requests of a model that are kept, newest first."""
         ...
-
-
-class Uncounted:
-    """Nobody counts."""
-
-    def record(self, outcome: RequestOutcome) -> None:
-        """Forget it."""
-
-    def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
-        """None."""
-        return ()
-
-    def worst(self, name: str) -> tuple[RequestOutcome, ...]:
-        """None."""
-        return ()

@@ -43,14 +43,6 @@ class Told:
         """Keep one."""
         self.outcomes.append(outcome)
 
-    def statistics(self, name: str = "") -> tuple[()]:
-        """None."""
-        return ()
-
-    def worst(self, name: str) -> tuple[RequestOutcome, ...]:
-        """Those of a model."""
-        return tuple(one for one in self.outcomes if one.model == name)
-
 
 async def scanned(engine: Engine) -> None:
     """Wait until the rows of a store are there."""
