@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NoReturn, Self, cast
 from textual.worker import WorkerFailed
 
 from console.errors import ConsoleError, EngineGoneError
-from console.records import EngineFacts, JobState
 from console.ui import text
 
 if TYPE_CHECKING:
     from console.engine.api import EngineApi
+    from console.records import EngineFacts
     from console.ui.running import ConsoleApp
 
 AGAIN_SECONDS = 1.0
@@ -91,7 +91,7 @@ class Attachment:
         facts, mirror = self.facts, self._app.mirror
         if facts is None or self.lost:
             return ""
-        running = sum(job.state is JobState.RUNNING for job in mirror.jobs)
+        running = sum(job.ended is None for job in mirror.jobs)
         loaded = sum(self._app.rows.counts[word] for word in ("ready", "probing"))
         waiting = sum(mirror.pending(path) is not None for path in self._app.rows.by_path)
         parts = (

@@ -63,7 +63,7 @@ class Away:
 
     @property
     def sentence(self) -> str:
-        """What the first screen tells of it."""
+        """The sentence of the first screen."""
         failed = f", {text.count(self.failures, 'failure')} among them" if self.failures else ""
         return f"While you were away: {text.count(self.events, 'event')}{failed}."
 

@@ -48,7 +48,7 @@ class JobsScreen(ConsoleScreen):
         yield Static("", id="job-words", markup=False)
 
     def begin(self, below: ConsoleScreen) -> None:
-        """What runs first in sight, whatever was looked at before."""
+        """Those that run first in sight, whatever was looked at before."""
         if self.is_built:
             self.query_one(LineList).action_do("top")
 
@@ -140,7 +140,7 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 
 
 def _nothing() -> Content:
-    """What comes here."""
+    """The words for a screen without jobs."""
     return Content.assemble(
         ("nothing runs long here\n\n", "bold"),
         key_words("updates, conversions and exports are jobs of the engine:\n{update} on a model begins one"),

@@ -8,7 +8,6 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from console.records import JobState
 from console.safe_text import safe
 from console.ui import text
 from console.ui.running import screen_of
@@ -130,6 +129,6 @@ class StatusLine(Widget):
             return [(10, Content.styled(" engine gone, trying again ", "bold reverse $error"))]
         words = f"engine {facts.pid}, up {text.uptime(time.time() - facts.started)}"
         counts = [(6, Content.styled(words, "$quiet"))]
-        if running := sum(job.state is JobState.RUNNING for job in app.mirror.jobs):
+        if running := sum(job.ended is None for job in app.mirror.jobs):
             counts.append((5, Content.styled(text.count(running, "job"), "$accent")))
         return counts
