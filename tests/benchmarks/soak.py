@@ -136,6 +136,7 @@ def _ask(day: Day, made: dict[str, Any], address: tuple[str, int], given: argpar
             connection.close()
         due += pause
         day.over.wait(max(0.0, due - time.monotonic()))
+    connection.close()
 
 
 def _count(day: Day, cause: str, *, untold: bool) -> None:
@@ -176,9 +177,15 @@ def _state(facts: EngineFacts | None) -> tuple[float, int, int]:
     assert facts is not None
     engine = psutil.Process(facts.pid)
     children = engine.children(recursive=True)
-    front = [one for one in children if "console.http.front" in " ".join(one.cmdline())]
+    front = [one for one in children if _is_front(one)]
     own = [engine, *front]
     return sum(service.pss(one.pid) for one in own), sum(one.num_fds() for one in own), len(children)
+
+
+def _is_front(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return "console.http.front" in " ".join(process.cmdline())
+    return False
 
 
 def _tell(day: Day, given: argparse.Namespace) -> None:
