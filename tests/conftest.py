@@ -85,6 +85,8 @@ def own_directories(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> N
     home = next(homes)
     for name in ("CONFIG", "CACHE", "STATE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    if "MODEL_CONSOLE_RUNTIME_DIR" not in os.environ:  # a module may have one for all its tests
+        monkeypatch.setenv("MODEL_CONSOLE_RUNTIME_DIR", str(home / "run"))
 
 
 @pytest.fixture(scope="session")

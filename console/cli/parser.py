@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 from msgspec import Meta
 
@@ -17,7 +17,6 @@ from console.cli.streams import put
 from console.config import THEME_NAMES, Fps, ProbeRate
 from console.errors import UsageError
 from console.nearest import nearest
-from console.records import TokenRole
 from console.screen_table import NAMES, OF_MODEL, OF_STORE
 from console.validation import Positive, number_from
 
@@ -92,7 +91,7 @@ def _number(kind: Any) -> Callable[[str], float]:
     return read
 
 
-_ROLES: tuple[str, ...] = get_args(TokenRole)
+_ROLES = ("view", "infer", "operate", "administer")
 _DAYS = _number(Annotated[float, Meta(gt=0, le=36_500)])
 _REQUESTS = _number(Annotated[float, Meta(ge=0, le=1_000_000)])
 _COUNT = _number(Annotated[int, Meta(ge=1)])

@@ -35,6 +35,7 @@ LIBRARIES = (
     "pyarrow",
     "lz4",
     "hdf5plugin",
+    "httptools",
     "skl2onnx",
     "onnxruntime",
     "protobuf",

@@ -125,7 +125,7 @@ def _beneath(arguments: dict[str, Any]) -> list[str]:
 
 
 def _is_beneath(path: str) -> bool:
-    """Whether a path of the store leads nowhere else by its words; links in it are not followed where it is opened."""
+    """Whether a path of the store names nothing outside of it; where links in it lead is seen to as it is opened."""
     return not os.path.isabs(path) and ".." not in path.split("/")
 
 

@@ -28,7 +28,7 @@ class Caps:
     """The largest head and body that are taken."""
 
     head: int = 1 << 16
-    body: int = 1 << 28
+    body: int = 1 << 26
 
 
 def frame(head: bytes, body: Body = b"") -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from enum import IntEnum
 from functools import cache
@@ -35,13 +36,15 @@ PIECE = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Hello:
-    """The first frame of each side. `instance` names one life of an engine, whose events are numbered on their own."""
+    """The first frame of each side. `instance` names one life of an engine, whose events are numbered on their own;
+    `body` is the largest body that this side takes."""
 
     protocol: int
     build: str
     root: str
     pid: int
     instance: str = ""
+    body: int = 0
 
 
 class Kind(IntEnum):
@@ -126,7 +129,7 @@ class Method:
 
     def is_long(self, value: Any) -> bool:
         """Whether an answer travels in parts."""
-        return any(len(_field(value, field)) > PIECE for field in self._long)
+        return bool(self._long) and any(len(_field(value, field)) > PIECE for field in self._long)
 
     def pieces(self, value: Any) -> Iterator[tuple[str, Any]]:
         """The parts of a long answer by field, then (under "") what is left of it."""
@@ -228,9 +231,9 @@ def _order(build: str) -> list[int]:
     return [int(one) if one.isdecimal() else -1 for one in build.split(".")]
 
 
-def hello(root: str, pid: int, instance: str = "") -> Hello:
+def hello(root: str, instance: str = "", body: int = 0) -> Hello:
     """The first frame of this side."""
-    return Hello(PROTOCOL, console.__version__, root, pid, instance)
+    return Hello(PROTOCOL, console.__version__, root, os.getpid(), instance, body)
 
 
 def error_body(record: ErrorRecord) -> tuple[bytes, bool]:

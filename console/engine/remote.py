@@ -183,7 +183,9 @@ def _call(remote: RemoteEngine, name: str, handle: str) -> Any:
 
     async def call(*given: Any, **named: Any) -> Any:
         arguments = takes(*given, **named)
-        line = await remote._ready(_WAIT_S)
+        line = remote._line
+        if line is None or line.lost.done():
+            line = await remote._ready(_WAIT_S)
         return await line.ask(method, arguments, handle)
 
     return call

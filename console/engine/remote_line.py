@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections import deque
 from contextlib import suppress
@@ -13,7 +12,7 @@ from console.engine import codec, protocol
 from console.engine.frames import Body, Caps, FrameLine
 from console.engine.protocol import Head, Hello, Kind, Method
 from console.engine.unix_socket import widen
-from console.errors import ConsoleError, EngineGoneError, OperationError
+from console.errors import ConsoleError, EngineGoneError, OperationError, UsageError
 
 __all__ = ["END", "GONE", "Line"]
 
@@ -103,7 +102,7 @@ class Line(FrameLine):
         line = cls(root)
         widen(sock)
         await line._loop.connect_accepted_socket(lambda: line, sock)
-        line.send(codec.encode(protocol.hello(root, os.getpid())))
+        line.send(codec.encode(protocol.hello(root, body=_CAPS.body)))
         try:
             async with asyncio.timeout(_HELLO_S):
                 line.hello = await line._greeted
@@ -172,6 +171,8 @@ class Line(FrameLine):
             raise EngineGoneError(GONE)
         self._number = number = self._number + 1
         body, json = protocol.to_body(arguments)
+        if len(body) > self.hello.body:
+            raise UsageError(f"{method.name} was asked with {len(body)} bytes, and the engine takes {self.hello.body}")
         self._waiting[number] = waiting
         head = protocol.head_bytes(Head(Kind.CALL, number, json, method.name, handle))
         self.send(head, body, alone=len(self._waiting) == 1)
@@ -179,7 +180,7 @@ class Line(FrameLine):
 
     def _greet(self, hello: Hello) -> None:
         try:
-            protocol.agree(protocol.hello("", 0), hello, "the engine")
+            protocol.agree(protocol.hello(""), hello, "the engine")
         except OperationError as error:
             self._greeted.set_exception(error)
         else:

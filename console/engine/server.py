@@ -13,6 +13,7 @@ from typing import Any
 
 from console.engine.api import EngineApi
 from console.engine.callers import Caller, Principals, nobody, user
+from console.engine.frames import Caps
 from console.engine.server_line import Bounds, ClientLine
 from console.engine.unix_socket import Peer, listening, peer_of, widen
 from console.errors import ConsoleError
@@ -21,7 +22,7 @@ __all__ = ["EngineServer"]
 
 _MOST_OF_A_USER = 64
 _GUEST = Bounds()
-_FRONT = Bounds(calls=10_000, unread=1 << 28)
+_FRONT = Bounds(calls=10_000, unread=1 << 28, caps=Caps(body=1 << 29))
 _GOODBYE_S = 2.0
 
 
@@ -69,7 +70,7 @@ class EngineServer:
         sock = await asyncio.to_thread(listening, path, group)
         made = await asyncio.to_thread(os.stat, path)
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: _Guest(self), sock=sock)
+        server = await loop.create_server(lambda: _Guest(self), sock=sock)
         self._listening.append((server, path, (made.st_dev, made.st_ino)))
 
     def adopt(self, sock: socket.socket, *, front: bool = True) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -167,7 +166,8 @@ class ClientLine(FrameLine):
     def _introduce(self) -> None:
         if not self._greeted:
             self._greeted = True
-            self.send(codec.encode(protocol.hello(self._server.root, os.getpid(), self._server.instance)))
+            server = self._server
+            self.send(codec.encode(protocol.hello(server.root, server.instance, self._bounds.caps.body)))
 
     def _regard_reading(self) -> None:
         if self.transport is None or self.transport.is_closing():
@@ -188,7 +188,7 @@ class ClientLine(FrameLine):
     def _greet(self, hello: Hello) -> None:
         self._hello = hello
         try:
-            protocol.agree(protocol.hello("", 0), hello, "the program that asks")
+            protocol.agree(protocol.hello(""), hello, "the program that asks")
         except OperationError as error:
             self.refuse(f"{error.message}; {error.hint}")
 
@@ -211,19 +211,21 @@ class ClientLine(FrameLine):
             self._fail(head.id, error)
             return
         call = self._calls[head.id] = _Call(head.name in _WAITS)
-        work = self._run(head.id, call, method, arguments)
+        work = self._run(head.id, call, method, arguments, trusted=self._caller.trusted)
         call.task = self._loop.create_task(work, context=context)
 
-    async def _run(self, number: int, call: _Call, method: Method, arguments: dict[str, Any]) -> None:
+    async def _run(self, number: int, call: _Call, method: Method, arguments: dict[str, Any], *, trusted: bool) -> None:
         try:
-            if not self._caller_is_trusted and names_files(method):
+            if not trusted and names_files(method):
                 await may_name(arguments, self._server.root, self._server.engine)
             engine: Any = self._server.engine
             function = getattr(getattr(engine, method.room) if method.room else engine, method.attribute)
             if method.streams:
                 await self._stream(number, call, function(**arguments))
+            elif method.is_long(value := await function(**arguments)):
+                await self._in_parts(number, method, value)
             else:
-                await self._answer(number, method, await function(**arguments))
+                self._send(Kind.ANSWER, number, value)
         except ConsoleError as error:
             self._fail(number, error)
         except asyncio.CancelledError:
@@ -237,14 +239,7 @@ class ClientLine(FrameLine):
         finally:
             self._calls.pop(number, None)
 
-    @property
-    def _caller_is_trusted(self) -> bool:
-        return self._caller is not None and self._caller.trusted
-
-    async def _answer(self, number: int, method: Method, value: Any) -> None:
-        if not method.is_long(value):
-            self._send(Kind.ANSWER, number, value)
-            return
+    async def _in_parts(self, number: int, method: Method, value: Any) -> None:
         for name, piece in method.pieces(value):
             self._send(Kind.PART if name else Kind.ANSWER, number, piece, name)
             await self._yield()
@@ -269,6 +264,8 @@ class ClientLine(FrameLine):
 
     def _send(self, kind: Kind, number: int, value: Any, name: str = "") -> None:
         body, json = protocol.to_body(value)
+        if self._hello is not None and len(body) > self._hello.body:
+            raise OperationError(f"the answer has {len(body)} bytes, and this program takes {self._hello.body}")
         self._send_head(Head(kind, number, json, name), body)
 
     def _send_head(self, head: Head, body: Body = b"") -> None:

@@ -69,7 +69,7 @@ class Application:
         identity = self._identity(message.headers.get(b"x-request-id"))
         known = _Known(identity.decode("ascii"))
         try:
-            self._browsers.check(message.headers, message.method)
+            self._browsers.check(message.headers, message.method, local=origin.local)
             response = await self._asked(message, origin, peer, known)
         except Exception as error:
             response = self._failed(error, known, peer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from console.http.messages import Response
 _METHODS = "GET, HEAD, POST, OPTIONS"
 _HEADERS = "Authorization, Content-Type, Content-Encoding, Inference-Header-Content-Length, Traceparent, X-Request-Id"
 _EXPOSED = "Inference-Header-Content-Length, Retry-After, X-Request-Id"
+_ADDRESS = re.compile(rb"[0-9.]+")
 _READS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -21,8 +23,11 @@ class Browsers:
     def __init__(self, origins: tuple[str, ...]) -> None:
         self._origins = frozenset(one.encode("ascii", "replace") for one in origins)
 
-    def check(self, headers: Mapping[bytes, bytes], method: str) -> None:
-        """Raises Refused (403) where a page of another site has its browser send something."""
+    def check(self, headers: Mapping[bytes, bytes], method: str, *, local: bool) -> None:
+        """Raises Refused (403) where a page of another site has its browser send something, or has made its own name
+        one of this machine (`local` = the socket is for this machine) to read what is answered."""
+        if local and headers.get(b"user-agent", b"").startswith(b"Mozilla/") and b"authorization" not in headers:
+            _check_host(headers.get(b"host", b"").lower())
         origin = headers.get(b"origin")
         if origin is None or method in _READS or origin in self._origins:
             return
@@ -51,6 +56,18 @@ class Browsers:
             allowed = (origin or b"").decode("ascii", "replace")
             more = (*more, ("Access-Control-Allow-Origin", allowed), ("Access-Control-Expose-Headers", _EXPOSED))
         return replace(response, headers=(*response.headers, *more))
+
+
+def _check_host(host: bytes) -> None:
+    name = host[: host.rfind(b"]") + 1] or host.partition(b":")[0]
+    if name.startswith(b"[") or _ADDRESS.fullmatch(name) or name == b"localhost" or name.endswith(b".localhost"):
+        return
+    raise Refused(
+        403,
+        "without a token a browser may ask this socket by a name of this machine alone",
+        code="refused",
+        hint="open it as http://localhost, or have what stands before it send a token",
+    )
 
 
 def _host(origin: bytes) -> bytes:

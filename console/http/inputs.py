@@ -25,6 +25,10 @@ class Inputs:
     rows: tuple[Any, ...] | None = None
     columns: tuple[str, ...] | None = None
 
+    def is_text(self) -> bool:
+        """Whether each row is one text."""
+        return bool(self.rows) and all(len(row) == 1 and isinstance(row[0], str) for row in self.rows or ())
+
 
 @dataclass(slots=True)
 class GivenTensor:

@@ -11,6 +11,7 @@ from console import __version__
 from console.engine.api import EngineApi
 from console.errors import NotServedError, UsageError
 from console.http.answers import outputs
+from console.http.ask import Asked, ask
 from console.http.csv_table import read_csv
 from console.http.errors import Refused
 from console.http.inputs import Inputs, from_objects, from_table
@@ -19,12 +20,12 @@ from console.http.messages import JSON, TEXT, Request, Response
 from console.http.operations import ASKED, Operation
 from console.http.routing import Route
 from console.http.table_inputs import from_inputs, from_instances
-from console.records import InferRequest
 
 TARGET_HEADER = b"x-amzn-sagemaker-target-model"
 """How SageMaker's clients, whose protocol this is too, name one of several models."""
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_KINDS = (b"application/json", b"text/csv")
+_KINDS = (b"application/json", b"text/csv", b"application/x-www-form-urlencoded")
+"""What is taken; the last is what curl calls whatever it sends, and is read as JSON."""
 
 
 class SplitTable(msgspec.Struct):
@@ -57,18 +58,7 @@ _HEAD = msgspec.json.Decoder(InvocationHead)
 async def invocations(request: Request, engine: EngineApi) -> Response:
     """POST invocations, POST models/{name}/invocations."""
     inputs = _inputs(request)
-    answer = await engine.serving.infer(
-        InferRequest(
-            await _model(request, engine),
-            tensors=inputs.tensors,
-            body=inputs.body,
-            rows=inputs.rows,
-            columns=inputs.columns,
-            deadline_ms=request.deadline_ms,
-            id=request.id,
-            trace=request.trace,
-        )
-    )
+    answer = await ask(request, engine, Asked(await _model(request, engine)), inputs)
     found = outputs(answer, nan=None)
     return json_response(InvocationAnswer(next(iter(found.values()))))
 

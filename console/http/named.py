@@ -17,6 +17,15 @@ def version_of(request: Request) -> str:
     return request.params.get("version", "")
 
 
+def newest_first(model: ServedModel) -> list[ServedVersion]:
+    """The versions of a model by their numbers."""
+    return sorted(model.versions, key=_number, reverse=True)
+
+
+def _number(version: ServedVersion) -> int:
+    return int(version.version) if version.version.isdecimal() else 0
+
+
 def find_version(model: ServedModel, version: str) -> ServedVersion | None:
     """One version of a model, None where none is named. Raises NotServedError."""
     if not version:
@@ -24,5 +33,5 @@ def find_version(model: ServedModel, version: str) -> ServedVersion | None:
     for found in model.versions:
         if found.version == version:
             return found
-    known = ", ".join(found.version for found in model.versions[-8:]) or "none"
+    known = ", ".join(found.version for found in newest_first(model)[:8]) or "none"
     raise NotServedError(f"{model.name} has no version {version[:40]}; its versions are: {known}.")

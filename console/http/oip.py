@@ -13,7 +13,7 @@ from console.errors import UsageError
 from console.http.answers import SCORES
 from console.http.json_body import encode, json_response, read_json
 from console.http.messages import BINARY, JSON, Request, Response
-from console.http.named import find_version, model_name, version_of
+from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.oip_infer import infer
 from console.http.oip_records import (
     IndexEntry,
@@ -40,7 +40,7 @@ NOT_READY = 503
 _INDEX = msgspec.json.Decoder(IndexHead)
 _LOAD = msgspec.json.Decoder(LoadHead)
 _STATES = {
-    ServedState.START: "LOADING",
+    ServedState.START: "UNAVAILABLE",
     ServedState.LOADING: "LOADING",
     ServedState.AVAILABLE: "READY",
     ServedState.UNLOADING: "UNLOADING",
@@ -82,7 +82,7 @@ async def metadata(request: Request, engine: EngineApi) -> Response:
             platform_of(model),
             [_input(model, tensor) for tensor in model.inputs],
             [_output(model, tensor) for tensor in model.outputs],
-            [version.version for version in model.versions],
+            [version.version for version in reversed(newest_first(model))],
             _parameters(model),
         )
     )
@@ -147,7 +147,7 @@ async def index(request: Request, engine: EngineApi) -> Response:
 def _entries(model: ServedModel) -> Iterable[IndexEntry]:
     if not model.versions:
         yield IndexEntry(model.name, "", "UNAVAILABLE", model.reason or "it is not loaded")
-    for version in model.versions:
+    for version in reversed(newest_first(model)):
         state = _STATES[version.state]
         yield IndexEntry(model.name, version.version, state, _reason(model, version, state))
 

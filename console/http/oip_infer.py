@@ -11,6 +11,7 @@ import msgspec
 from console.engine.api import EngineApi
 from console.errors import InputError, UsageError
 from console.http.answers import class_texts, parts, text_tensor
+from console.http.ask import Asked, ask
 from console.http.inputs import GivenTensor, Inputs, from_tensors
 from console.http.json_body import encode, encoded_numbers, json_response, read_json
 from console.http.messages import BINARY, Request, Response
@@ -28,7 +29,7 @@ from console.http.tensors_binary import (
     written_texts,
 )
 from console.http.tensors_json import read_values, unpacked
-from console.records import InferAnswer, InferRequest, Tensor
+from console.records import InferAnswer, Tensor
 
 _HEAD_LENGTH = HEAD_LENGTH.lower().encode()
 _LONGEST_ID = 256
@@ -75,29 +76,15 @@ async def _answered(
     said = head.id if head is not None and head.id else None
     if said is not None and len(said) > _LONGEST_ID:
         raise UsageError(f"Expected an id of up to {_LONGEST_ID} characters, found {len(said)}.")
-    answer = await engine.serving.infer(
-        InferRequest(
-            model_name(request),
-            version_of(request),
-            methods=wanted.methods,
-            tensors=inputs.tensors,
-            body=inputs.body,
-            rows=inputs.rows,
-            columns=inputs.columns,
-            deadline_ms=_deadline(request, head),
-            id=said or request.id,
-            trace=request.trace,
-        )
-    )
+    whom = Asked(model_name(request), version_of(request), methods=wanted.methods, id=said or "", wait_ms=_wait(head))
+    answer = await ask(request, engine, whom, inputs)
     return respond(answer, wanted, said or request.id)
 
 
-def _deadline(request: Request, head: InferHead | None) -> float | None:
-    """How long the client waits: the front's word, or Triton's parameter `timeout` in microseconds."""
+def _wait(head: InferHead | None) -> float | None:
+    """How long the client waits: Triton's parameter `timeout`, which is in microseconds."""
     timeout = head.parameters.get("timeout") if head is not None and head.parameters else None
-    if isinstance(timeout, int) and timeout > 0:
-        return min(timeout / 1000, request.deadline_ms or timeout / 1000)
-    return request.deadline_ms
+    return timeout / 1000 if type(timeout) is int and timeout > 0 else None
 
 
 def _wanted(head: InferHead) -> _Wanted:

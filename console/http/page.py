@@ -12,16 +12,17 @@ import msgspec
 from console.engine.api import EngineApi
 from console.errors import ConsoleError, UsageError
 from console.http.answers import outputs
+from console.http.ask import Asked, ask
 from console.http.errors import status_of
 from console.http.inputs import Inputs, from_table
 from console.http.json_body import read_json
 from console.http.messages import Request, Response
 from console.http.operations import ASKED, Operation
-from console.http.page_html import Asked, field_names, page
+from console.http.page_html import FormAnswer, field_names, page
 from console.http.page_style import POLICY
 from console.http.routing import Route
 from console.http.table_inputs import from_instances
-from console.records import InferRequest, ServedModel
+from console.records import ServedModel
 
 HTML = "text/html; charset=utf-8"
 FORM = "application/x-www-form-urlencoded"
@@ -34,17 +35,17 @@ _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 async def show(request: Request, engine: EngineApi) -> Response:
     """GET /."""
-    return await _page(request, engine, Asked(_host(request)))
+    return await _page(request, engine, FormAnswer(_host(request)))
 
 
-async def ask(request: Request, engine: EngineApi) -> Response:
+async def submit(request: Request, engine: EngineApi) -> Response:
     """POST /: the form, asked of its model."""
     fields = _fields(request)
     try:
         model = await engine.serving.model(request.query.get("model", ""))
         asked = await _asked(request, engine, model, fields)
     except ConsoleError as error:
-        asked = Asked(_host(request), fields, error=error.message, hint=error.hint or "")
+        asked = FormAnswer(_host(request), fields, error=error.message, hint=error.hint or "")
         return await _page(request, engine, asked, status_of(error))
     return await _page(request, engine, asked)
 
@@ -62,23 +63,11 @@ def _fields(request: Request) -> Mapping[str, str]:
         raise UsageError("The form is not one of this page.") from error
 
 
-async def _asked(request: Request, engine: EngineApi, model: ServedModel, fields: Mapping[str, str]) -> Asked:
+async def _asked(request: Request, engine: EngineApi, model: ServedModel, fields: Mapping[str, str]) -> FormAnswer:
     inputs = _inputs(model, fields)
     method = fields.get("method", "")
-    answer = await engine.serving.infer(
-        InferRequest(
-            model.name,
-            methods=(method,) if method else (),
-            tensors=inputs.tensors,
-            body=inputs.body,
-            rows=inputs.rows,
-            columns=inputs.columns,
-            deadline_ms=request.deadline_ms,
-            id=request.id,
-            trace=request.trace,
-        )
-    )
-    return Asked(_host(request), fields, outputs(answer), answer.classes, answer.version, answer.model_ms)
+    answer = await ask(request, engine, Asked(model.name, methods=(method,) if method else ()), inputs)
+    return FormAnswer(_host(request), fields, outputs(answer), answer.classes, answer.version, answer.model_ms)
 
 
 def _inputs(model: ServedModel, fields: Mapping[str, str]) -> Inputs:
@@ -98,13 +87,13 @@ def _value(text: str) -> Any:
     return float(text) if _NUMBER.fullmatch(text) else text
 
 
-async def _page(request: Request, engine: EngineApi, asked: Asked, status: int = 200) -> Response:
+async def _page(request: Request, engine: EngineApi, asked: FormAnswer, status: int = 200) -> Response:
     models = sorted(await engine.serving.models(), key=lambda model: (not model.ready, model.name))
     statistics = await engine.serving.statistics()
     wanted = request.query.get("model")
     chosen = next((model for model in models if model.name == wanted), None)
     if wanted is not None and chosen is None and not asked.error:
-        asked, status = Asked(_host(request), error=f"No model answers to {wanted[:80]!r}."), 404
+        asked, status = FormAnswer(_host(request), error=f"No model answers to {wanted[:80]!r}."), 404
     return Response(status, (page(models, statistics, chosen, asked),), HTML, _HEADERS)
 
 
@@ -120,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST",
         "/",
-        ask,
+        submit,
         "infer",
         Operation(
             "The page's form", "Server", {FORM: None}, answers={HTML: None}, query=_QUERY, statuses=ASKED, others=ASKED

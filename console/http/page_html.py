@@ -11,22 +11,24 @@ from urllib.parse import quote, urlencode
 from console import __version__
 from console.http.answers import SCORES
 from console.http.json_body import encode
+from console.http.named import newest_first
 from console.http.page_style import STYLE
 from console.records import Durations, ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
 
 _STATES = {
-    ServedState.START: ("◔", "starting", "warn"),
+    ServedState.START: ("○", "not loaded", "idle"),
     ServedState.LOADING: ("◔", "loading", "warn"),
     ServedState.AVAILABLE: ("●", "ready", "good"),
     ServedState.UNLOADING: ("◑", "unloading", "warn"),
     ServedState.END: ("○", "ended", "idle"),
 }
 _SHOWN_ROWS = 50
+_SHOWN_TENSORS = 6
 MAX_FIELDS = 60
 
 
 @dataclass
-class Asked:
+class FormAnswer:
     """What was asked in the form, and the answer to it or why there is none; `host` is whom the browser asked."""
 
     host: str = "localhost"
@@ -43,7 +45,7 @@ def page(
     models: Sequence[ServedModel],
     statistics: Sequence[ModelStatistics],
     chosen: ServedModel | None,
-    asked: Asked,
+    asked: FormAnswer,
 ) -> bytes:
     """The whole document."""
     ready = sum(model.ready for model in models)
@@ -69,7 +71,7 @@ def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics],
     more = "" if chosen is not None else _MORE_HEADS
     return (
         f'<section class="card scroll"><table><thead><tr><th>State</th><th>Model</th>{more}'
-        f'<th class="number">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f'<th class="number wide">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
     )
 
 
@@ -80,10 +82,12 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     own = [item for item in statistics if item.name == model.name]
     requests = sum(item.success.count + item.fail.count for item in own)
     link = "/?" + urlencode({"model": model.name})
-    reason = "" if model.ready or not model.reason else f'<div class="small soft">{escape(model.reason)}</div>'
+    failed = not model.ready and bool(model.reason) and _waiting(model)[2] == "bad"
+    reason = f'<div class="small soft">{escape(model.reason)}</div>' if failed else ""
     more = ""
     if not short:
-        versions = ", ".join(escape(version.version) for version in model.versions if version.state in _ALIVE) or "–"
+        alive = [escape(version.version) for version in newest_first(model) if version.state in _ALIVE]
+        versions = ", ".join(alive) or "–"
         known = (model.model_class or model.format).rpartition(".")[2]
         more = (
             f'<td class="wide">{versions}</td><td class="wide small">{escape(known)}</td>'
@@ -92,23 +96,28 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     return (
         f"<tr{' class=chosen' if chosen else ''}><td>{_state(model)}</td>"
         f'<td class="name"><a href="{escape(link)}">{escape(model.name)}</a>{reason}</td>{more}'
-        f'<td class="number">{_latency(own)}</td></tr>'
+        f'<td class="number wide">{_latency(own)}</td></tr>'
     )
 
 
-_ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.START, ServedState.UNLOADING)
+_ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
-    if model.ready:
-        glyph, word, colour = _STATES[ServedState.AVAILABLE]
-    elif any(version.state in (ServedState.START, ServedState.LOADING) for version in model.versions):
-        glyph, word, colour = _STATES[ServedState.LOADING]
-    elif model.verdict == "safe" and not model.reason:
-        glyph, word, colour = "○", "not loaded", "idle"
-    else:
-        glyph, word, colour = "✖", "not ready", "bad"
+    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.ready else _waiting(model)
     return f'<span class="state {colour}">{glyph} {word}</span>'
+
+
+def _waiting(model: ServedModel) -> tuple[str, str, str]:
+    """How a model that does not answer is shown."""
+    states = {version.state for version in model.versions}
+    if ServedState.LOADING in states:
+        return _STATES[ServedState.LOADING]
+    if ServedState.START in states and model.settings.load == "demand":
+        return "○", "on demand", "idle"
+    if ServedState.START in states or model.settings.load == "never" or not (model.versions or model.reason):
+        return "○", "not loaded", "idle"
+    return "✖", "not ready", "bad"
 
 
 def _latency(statistics: Iterable[ModelStatistics]) -> str:
@@ -118,13 +127,13 @@ def _latency(statistics: Iterable[ModelStatistics]) -> str:
     return f"{whole.ns / whole.count / 1e6:.2f} ms" if whole.count else "–"
 
 
-def _detail(model: ServedModel, asked: Asked) -> str:
+def _detail(model: ServedModel, asked: FormAnswer) -> str:
     return (
         f'<section class="card detail"><div class="pad"><h2>{escape(model.name)}</h2>{_facts(model)}</div>'
         f"{_notice(asked)}{_answer(asked)}"
         f'<div class="pad"><h3>Try it</h3>{_form(model, asked)}</div>'
         f'<div class="pad"><h3>Versions</h3>{_versions(model)}</div>'
-        f'<div class="pad"><h3>From a terminal</h3><pre>{escape(_curl(model, asked.host))}</pre></div></section>'
+        f"{_curl(model, asked.host)}</section>"
     )
 
 
@@ -142,7 +151,9 @@ def _facts(model: ServedModel) -> str:
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts.items()) + "</dl>"
 
 
-def _tensors(tensors: Iterable[Tensor]) -> str:
+def _tensors(tensors: Sequence[Tensor]) -> str:
+    if len(tensors) > _SHOWN_TENSORS:
+        return f"{len(tensors)} columns, each {tensors[0].datatype} {_shape(tensors[0].shape)}"
     return "<br>".join(f"{escape(tensor.name)} {tensor.datatype} {_shape(tensor.shape)}" for tensor in tensors)
 
 
@@ -153,7 +164,7 @@ def _shape(shape: Iterable[int]) -> str:
 def _versions(model: ServedModel) -> str:
     if not model.versions:
         return '<p class="soft">none is loaded</p>'
-    return "".join(_version(version) for version in reversed(model.versions[-20:]))
+    return "".join(_version(version) for version in newest_first(model)[:20])
 
 
 def _version(version: ServedVersion) -> str:
@@ -167,14 +178,14 @@ def _version(version: ServedVersion) -> str:
     return f'<div class="version">Version {escape(version.version)} {state}{shown}{reason}</div>'
 
 
-def _notice(asked: Asked) -> str:
+def _notice(asked: FormAnswer) -> str:
     if not asked.error:
         return ""
     hint = f'<p class="soft">{escape(asked.hint)}</p>' if asked.hint else ""
     return f'<div class="pad" id="answer"><div class="notice"><p>{escape(asked.error)}</p>{hint}</div></div>'
 
 
-def _form(model: ServedModel, asked: Asked) -> str:
+def _form(model: ServedModel, asked: FormAnswer) -> str:
     names = field_names(model)
     link = "/?" + urlencode({"model": model.name}) + "#answer"
     cells = "".join(
@@ -204,7 +215,7 @@ def field_names(model: ServedModel) -> Sequence[str]:
     return names if len(names) <= MAX_FIELDS else ()
 
 
-def _methods(model: ServedModel, asked: Asked) -> str:
+def _methods(model: ServedModel, asked: FormAnswer) -> str:
     if len(model.methods) < 2:
         return ""
     wanted = asked.fields.get("method", "")
@@ -214,7 +225,7 @@ def _methods(model: ServedModel, asked: Asked) -> str:
     return f'<label>Method<select name="method">{options}</select></label>'
 
 
-def _answer(asked: Asked) -> str:
+def _answer(asked: FormAnswer) -> str:
     if asked.outputs is None:
         return ""
     shown = "".join(_output(name, values, asked.classes) for name, values in asked.outputs.items())
@@ -269,12 +280,15 @@ def _example(model: ServedModel) -> str:
 
 
 def _curl(model: ServedModel, host: str) -> str:
-    """A command that asks for one row of zeros."""
-    width = model.signature.n_features or 1
+    """A command that asks for one row of zeros, where it is known how many."""
+    width = model.signature.n_features
+    if not width:
+        return ""
     path = quote(model.name, safe="")
     zeros = ", ".join(["0"] * width)
-    return (
+    command = (
         f"curl {host}/v2/models/{path}/infer -d '\n"
         f'{{"inputs": [{{"name": "inputs", "shape": [1, {width}],\n'
         f'  "datatype": "FP64", "data": [{zeros}]}}]}}\''
     )
+    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(command)}</pre></div>'

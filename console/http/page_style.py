@@ -34,7 +34,7 @@ th:first-child,td:first-child{padding-left:22px}th:last-child,td:last-child{padd
 tr:last-child td{border-bottom:0}tbody tr:hover{background:color-mix(in srgb,var(--tint) 45%,transparent)}
 tr.chosen,tr.chosen:hover{background:var(--tint)}
 td.number,th.number{text-align:right;white-space:nowrap}
-.name{font-weight:600;overflow-wrap:anywhere}.small{font-size:13px;font-weight:400}
+.name{font-weight:600;overflow-wrap:break-word;min-width:8em}.small{font-size:13px;font-weight:400}
 .state{white-space:nowrap;font-weight:600;font-size:13px}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.idle{color:var(--soft)}
 .tag{display:inline-block;padding:0 8px;border-radius:99px;background:var(--tint);color:var(--accent);font-size:12px;

@@ -12,7 +12,7 @@ from console.http.bodies import Parts
 from console.http.errors import Refused
 from console.http.limits import Held, Limits
 
-_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+_METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")}
 _SINGLE = frozenset(
     (
         b"host",

@@ -10,15 +10,16 @@ import msgspec
 from console.engine.api import EngineApi
 from console.errors import InputError, NotServedError, UsageError
 from console.http.answers import outputs
+from console.http.ask import Asked, ask
 from console.http.inputs import Inputs
 from console.http.json_body import json_response, read_json
 from console.http.messages import JSON, Request, Response
-from console.http.named import find_version, model_name, version_of
+from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.operations import ASKED, Operation
 from console.http.routing import Needs, Route
 from console.http.table_inputs import from_examples, from_inputs, from_instances
 from console.http.tfserving_metadata import MetadataAnswer, StatusAnswer, metadata_of, version_status
-from console.records import InferAnswer, InferRequest, ServedModel
+from console.records import InferAnswer, ServedModel
 
 DEFAULT_SIGNATURE = "serving_default"
 _SCORING = ("predict_proba", "decision_function")
@@ -60,14 +61,14 @@ _EXAMPLES = msgspec.json.Decoder(ExamplesHead)
 async def status(request: Request, engine: EngineApi) -> Response:
     """GET v1/models/{name}[/versions/{version}|/labels/{label}]."""
     model = await engine.serving.model(model_name(request))
-    versions = model.versions
+    versions = newest_first(model)
     if (version := find_version(model, version_of(request))) is not None:
-        versions = (version,)
+        versions = [version]
     elif label := request.params.get("label"):
-        versions = tuple(version for version in versions if label in version.labels)
+        versions = [version for version in versions if label in version.labels]
         if not versions:
             raise NotServedError(f"{model.name} has no version with the label {label[:60]!r}.")
-    return json_response(StatusAnswer([version_status(version) for version in reversed(versions)]))
+    return json_response(StatusAnswer([version_status(version) for version in versions]))
 
 
 async def metadata(request: Request, engine: EngineApi) -> Response:
@@ -97,21 +98,8 @@ def _signature(name: str) -> tuple[str, ...]:
 
 
 async def _asked(request: Request, engine: EngineApi, inputs: Inputs, methods: tuple[str, ...]) -> InferAnswer:
-    return await engine.serving.infer(
-        InferRequest(
-            model_name(request),
-            version_of(request),
-            request.params.get("label", ""),
-            methods,
-            inputs.tensors,
-            inputs.body,
-            inputs.rows,
-            inputs.columns,
-            request.deadline_ms,
-            request.id,
-            request.trace,
-        )
-    )
+    whom = Asked(model_name(request), version_of(request), request.params.get("label", ""), methods)
+    return await ask(request, engine, whom, inputs)
 
 
 def by_rows(answer: InferAnswer) -> PredictAnswer:
@@ -139,10 +127,11 @@ async def classify(request: Request, engine: EngineApi) -> Response:
 
 
 def _scoring(model: ServedModel) -> tuple[str, ...]:
+    """The method that scores classes; those of a model that is not loaded are not known."""
     for method in _SCORING:
-        if method in model.methods:
+        if method in model.methods or not model.methods:
             return (method,)
-    known = ", ".join(model.methods) or "unknown"
+    known = ", ".join(model.methods)
     raise UsageError(f"{model.name} does not score classes; its methods are {known}.", hint="ask :predict or :regress")
 
 

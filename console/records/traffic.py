@@ -8,11 +8,11 @@ from console.records.workers import Quantiles
 
 NOT_THE_MODELS = frozenset(
     {
-        *("bad-input", "columns", "no-rows", "usage", "not-served", "refused", "needs-review"),
-        *("cancelled", "too-large", "rate-limited"),
+        *("bad-input", "columns", "no-rows", "usage", "not-served", "not-ready", "refused"),
+        *("needs-review", "cancelled", "too-large"),
     }
 )
-"""Codes of errors that blame whoever asked, not the model."""
+"""Codes of errors that whoever asked is to blame for, or that the state of the model tells already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,17 @@ def _entry(value: Any) -> Loaded:
     return Loaded(path, at, copies)
 
 
+def is_gone(root: Path, path: str) -> bool:
+    """Whether an artifact was removed; an empty store may rather be one that is not mounted. For a thread."""
+    if os.path.lexists(root / path):
+        return False
+    try:
+        with os.scandir(root) as entries:
+            return any(entries)
+    except OSError:
+        return False
+
+
 async def load_again(engine: Engine, wanted: Sequence[Loaded], say: Callable[[str, str], None]) -> int:
     """Load these, a few at a time; how many answer. One that fails is told of and ends nothing."""
     free = asyncio.Semaphore(_AT_ONCE)

@@ -192,9 +192,14 @@ def _make(directory: Path, group: int) -> None:
                 hint=f"remove it, or name another directory in {VARIABLE}",
             )
     os.chmod(directory, 0o750)
+    os.chown(directory, -1, _owning(group))
     if group >= 0:
-        os.chown(directory, -1, group)
         _let_pass(above, group)
+
+
+def _owning(group: int) -> int:
+    """The group of what an engine makes: its user's own, where none was named."""
+    return group if group >= 0 else os.getegid()
 
 
 def _let_pass(directory: Path, group: int) -> None:
@@ -209,8 +214,7 @@ def _opened(path: Path, group: int) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         os.fchmod(fd, 0o640)
-        if group >= 0:
-            os.fchown(fd, -1, group)
+        os.fchown(fd, -1, _owning(group))
     except BaseException:
         os.close(fd)
         raise

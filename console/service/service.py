@@ -24,7 +24,7 @@ from console.service.front_process import FrontProcess, front_settings, read_cer
 from console.service.listening import Listening, close_all, listen_all
 from console.service.log import Log
 from console.service.notify import Notifier
-from console.service.restore import Kept, Loaded, Remembered, load_again, loaded_of
+from console.service.restore import Kept, Loaded, Remembered, is_gone, load_again, loaded_of
 from console.service.runtime import EngineLock, group_id, socket_of, taken
 
 T = TypeVar("T")
@@ -74,6 +74,7 @@ class Service:
         self._owed: dict[str, Loaded] = {}
         """Models that were loaded before and could not be loaded yet."""
         self._loading = True
+        self._is_ready = False
         self._told_to_end = asyncio.Event()
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -133,16 +134,22 @@ class Service:
     async def _until_told(self, loading: asyncio.Task[None]) -> None:
         """Say that all is ready once that is loaded which is to be; to the signal that ends it."""
         told = self._start(self._told_to_end.wait())
-        await asyncio.wait((told, loading), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((told, loading), timeout=self._settings.load_deadline_s, return_when=asyncio.FIRST_COMPLETED)
         if loading.done() and (error := loading.exception()) is not None:
             self._unforeseen(error)
         if not told.done():
+            self._is_ready = True
             self._notifier.ready(self._words())
         await told
 
     async def _load(self) -> None:
-        wanted = [one for one in tuple(self._owed.values()) if await asyncio.to_thread(self._is_there, one.path)]
-        began = time.monotonic()
+        began, wanted = time.monotonic(), []
+        for one in tuple(self._owed.values()):
+            if await asyncio.to_thread(is_gone, self._root, one.path):
+                self._log.say(f"{one.path} was loaded before, and is not there any more", "attention")
+                self._owed.pop(one.path, None)
+            else:
+                wanted.append(one)
         count = await load_again(self._engine, wanted, self._log.say)
         await self._engine.serving.begin()
         self._loading = False
@@ -150,13 +157,6 @@ class Service:
         if wanted:
             took = time.monotonic() - began
             self._log.say(f"{count} of {len(wanted)} models answer again, after {took:.1f} s")
-
-    def _is_there(self, path: str) -> bool:
-        if os.path.lexists(self._root / path):
-            return True
-        self._log.say(f"{path} was loaded before, and is not there any more", "attention")
-        self._owed.pop(path, None)
-        return False
 
     async def _end(self) -> None:
         """Finish what was asked, unless somebody hurries; then end all workers."""
@@ -211,15 +211,17 @@ class Service:
         self._told_to_end.set()
 
     def _reload_soon(self) -> None:
-        self._start(self._reload())
+        if self._is_ready:
+            self._start(self._reload())
 
     async def _reload(self) -> None:
-        """Read configuration, policy and certificates again; what cannot be read leaves things as they are."""
+        """Read configuration, policy, tokens and certificates again; what cannot be read leaves things as they are."""
         self._notifier.reloading()
         try:
             self._settings = await asyncio.to_thread(load_settings)
             later = self._engine.configure(self._settings)
             await self._engine.book.refresh()
+            await self._engine.tokens.reload()
             certificate = await asyncio.to_thread(read_certificate, self._options)
             if self._front is not None and self._options.certificate:
                 self._front.renew(*certificate)
@@ -227,7 +229,7 @@ class Service:
             self._log.say(f"the configuration stays as it was: {error}", "failure")
         else:
             rest = f"; {', '.join(later)} will count at the next start" if later else ""
-            self._log.say(f"configuration, policy and certificates were read again{rest}")
+            self._log.say(f"configuration, policy, tokens and certificates were read again{rest}")
         self._notifier.ready(self._words())
 
     # what happens

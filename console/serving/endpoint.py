@@ -51,15 +51,20 @@ class Endpoint:
         task = self._numbering.get(identity)
         if task is None:
             task = self._numbering[identity] = asyncio.ensure_future(find())
-            task.add_done_callback(lambda done: self._numbered(identity, done))
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda done: self._found(identity, done))
+        number = await asyncio.shield(task)
+        self._keep(identity, number)
+        return number
 
-    def _numbered(self, identity: FileIdentity, task: asyncio.Task[str]) -> None:
+    def _found(self, identity: FileIdentity, task: asyncio.Task[str]) -> None:
         self._numbering.pop(identity, None)
         if not task.cancelled() and task.exception() is None:
-            while len(self._numbers) >= _KNOWN_NUMBERS:
-                del self._numbers[next(iter(self._numbers))]
-            self._numbers[identity] = task.result()
+            self._keep(identity, task.result())
+
+    def _keep(self, identity: FileIdentity, number: str) -> None:
+        while len(self._numbers) >= _KNOWN_NUMBERS and identity not in self._numbers:
+            del self._numbers[next(iter(self._numbers))]
+        self._numbers[identity] = number
 
     # shares
 

@@ -60,7 +60,7 @@ class Failures:
         path, kept = outcome.path, self._kept
         newest = next((place for place in range(len(kept) - 1, -1, -1) if kept[place].artifact == path), None)
         told = None if newest is None else kept[newest]
-        if newest is None or told is None or told.phase == REQUEST or told.message != outcome.message:
+        if newest is None or told is None or told.phase == REQUEST or not told.message.endswith(outcome.message):
             failure = Failure(0, outcome.when, path, REQUEST, outcome.error, outcome.message)
             self.add(replace(failure, request=outcome.id, trace=outcome.trace))
         else:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from console.cli.parser import commands_parser
+from console.records import TokenRole
 from tests.cli.running import Run
 
 SECRET = re.compile(r"mc_[A-Za-z0-9_-]{43}\n")
@@ -48,6 +51,11 @@ def test_tokens_are_listed_without_their_secrets(run: Run, store: str) -> None:
         ["ci", "infer"],
         ["nightly", "operate"],
     ]
+
+
+def test_a_token_has_any_role_that_there_is() -> None:
+    role = next(action for action in commands_parser().commands()["token"]._actions if action.dest == "role")
+    assert role.choices == get_args(TokenRole)
 
 
 def test_a_revoked_token_is_gone(run: Run, store: str) -> None:

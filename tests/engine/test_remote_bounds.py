@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from console.engine import codec, frames, protocol
+from console.engine import codec, frames, protocol, remote_line
 from console.engine.protocol import Head, Kind
 from console.engine.remote import RemoteEngine
 from console.engine.server_line import Bounds
@@ -37,7 +37,7 @@ STATUS = StoreStatus("/x", Permissions("view"))
 LARGE = StoreStatus("/x", Permissions("view"), settled=("x" * 100_000,))
 NOBODY = 65534
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-HELLO = frames.frame(codec.encode(protocol.hello("", 1)))
+HELLO = frames.frame(codec.encode(protocol.hello("", body=1 << 26)))
 EVENT = Event(EventKind.STORE_SCANNED, 0.0, "", "x" * 100_000)
 
 
@@ -181,6 +181,21 @@ async def test_more_calls_than_agreed_are_refused_alone(path: Path) -> None:
         assert await remote.status() == STATUS
 
 
+async def test_what_is_too_large_for_the_other_side_is_not_sent(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_line, "_CAPS", frames.Caps(body=2000))
+    status = Stuck(STATUS)
+    status.go_on.set()
+    engine = StandIn(status=status, artifacts__scan=status)
+    async with served(engine, path, bounds=Bounds(caps=frames.Caps(body=1000))), attached(path) as remote:
+        with pytest.raises(UsageError, match="the engine takes 1000"):
+            await remote.artifacts.scan("x" * 2000)
+        status.answer = LARGE
+        with pytest.raises(OperationError, match="this program takes 2000"):
+            await remote.status()
+        status.answer = STATUS
+        assert await remote.status() == STATUS
+
+
 async def test_other_releases_are_told_which_to_upgrade(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(StandIn(), path):
         reader, writer = await raw(path)
@@ -191,7 +206,7 @@ async def test_other_releases_are_told_which_to_upgrade(path: Path, monkeypatch:
         writer.close()
     newer = protocol.Hello(protocol.PROTOCOL + 1, "9.0", "", 8)
     with pytest.raises(OperationError) as caught:
-        protocol.agree(protocol.hello("", 1), newer, "the engine")
+        protocol.agree(protocol.hello(""), newer, "the engine")
     assert "upgrade this program" in str(caught.value.hint)
 
 

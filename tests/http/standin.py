@@ -77,7 +77,7 @@ def broken() -> ServedModel:
         versions=(ServedVersion("1", ServedState.END, "names os.system"),),
         ready=False,
         reason="names os.system",
-        settings=ServeSettings("<b>broken</b>", load="never"),
+        settings=ServeSettings("<b>broken</b>", load="start"),
     )
 
 

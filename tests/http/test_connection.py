@@ -21,7 +21,8 @@ from console.http.connection import Connections
 from console.http.limits import Limits
 from console.http.messages import TEXT, Request, Response
 from console.http.routing import Route
-from tests.http.fronts import Engine, answer, error_of, exchange, listening_here, statuses
+from console.records import Principal
+from tests.http.fronts import Engine, Tokens, answer, error_of, exchange, listening_here, statuses
 
 HOST = b"Host: x\r\n"
 GET = b"GET /echo HTTP/1.1\r\n" + HOST
@@ -524,3 +525,24 @@ async def test_pages_of_other_sites_make_no_browser_ask(
         asked = b"OPTIONS /echo HTTP/1.1\r\n" + HOST + b"Origin: %b\r\n" % origin
         got = await exchange(port, asked + b"Access-Control-Request-Method: POST\r\n" + LAST)
         assert (b"Access-Control-Allow-Methods" in got) is (bool(origins) and status == 200)
+
+
+@pytest.mark.parametrize(
+    ("host", "agent", "token", "status"),
+    [
+        (b"localhost:8080", b"Mozilla/5.0", b"", 200),
+        (b"models.localhost", b"Mozilla/5.0", b"", 200),
+        (b"127.0.0.1:8080", b"Mozilla/5.0", b"", 200),
+        (b"[::1]:8080", b"Mozilla/5.0", b"", 200),
+        (b"evil.example:8080", b"Mozilla/5.0", b"", 403),
+        (b"evil.example:8080", b"Mozilla/5.0", b"Authorization: Bearer mc_app\r\n", 200),
+        (b"inference.svc:8080", b"python-requests/2", b"", 200),
+    ],
+)
+async def test_a_name_that_another_site_gave_this_machine_gets_no_browser_in(
+    handlers: Handlers, host: bytes, agent: bytes, token: bytes, status: int
+) -> None:
+    engine = Engine(Tokens(mc_app=Principal("app", "infer")))
+    async with listening_here(handlers.routes, engine) as (port, _):
+        head = b"GET /echo HTTP/1.1\r\nHost: %b\r\nUser-Agent: %b\r\n" % (host, agent)
+        assert statuses(await exchange(port, head + token + LAST)) == [status]

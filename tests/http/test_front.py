@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
+import socket
 import ssl
 import subprocess
 import sys
@@ -60,6 +62,30 @@ def curl(*arguments: str) -> tuple[int, str]:
     )
     body, _, status = done.stdout.rpartition("\n")
     return int(status), body
+
+
+@pytest.mark.slow
+async def test_two_thousand_connections_that_do_nothing_keep_nobody_out(front: RunningFront) -> None:
+    """All they do is take each other's places; memory and descriptors of the front stay bounded."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = 2000 if hard == resource.RLIM_INFINITY else min(2000, hard - 200)
+    socks = []
+    for number in range(count):
+        sock = await asyncio.to_thread(socket.create_connection, ("127.0.0.1", front.port))
+        socks.append(sock)
+        if number % 4 == 1:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+        if number % 100 == 0:
+            reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+            writer.write(INFER)
+            assert (await answer(reader))[0] == 200
+            writer.close()
+    assert len(os.listdir(f"/proc/{front.process.pid}/fd")) < 1300
+    assert int(status_of(front.process.pid)["VmRSS"].split()[0]) < 120_000
+    for sock in socks:
+        sock.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def status_of(pid: int) -> dict[str, str]:

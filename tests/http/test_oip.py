@@ -176,11 +176,14 @@ async def test_what_does_not_fit_is_400(client: Asking, inputs: Any, told: str) 
 
 
 async def test_texts_of_one_input_are_rows(serving: Standin, client: Asking) -> None:
-    serving.answers = InferAnswer("churn/lr", "2", values={"predict": ["spam"]}, rows=1)
-    await client.post(f"{CHURN}/infer", {"inputs": [tensor(["a", "b"], [2, 1], "BYTES")]})
+    serving.answers = InferAnswer("sum", "1", values={"predict": ["spam"]}, rows=1)
+    sent = {"inputs": [tensor(["a", "b"], [2, 1], "BYTES")]}
+    await client.post(f"{CHURN}/infer", sent)
+    await client.post("/v2/models/sum/infer", sent)
     given = {**tensor(["YQ=="], [1], "BYTES"), "parameters": {"content_type": "base64"}}
-    await client.post(f"{CHURN}/infer", {"inputs": [given]})
-    assert [asked.rows for asked in serving.asked] == [(["a"], ["b"]), (["a"],)]
+    await client.post("/v2/models/sum/infer", {"inputs": [given]})
+    await client.post("/v2/models/sum/infer", {"inputs": [tensor(["a", "b"], [1, 2], "BYTES")]})
+    assert [asked.rows for asked in serving.asked] == [(["a"], ["b"]), ("a", "b"), ("a",), (["a", "b"],)]
 
 
 async def test_what_json_cannot_say_is_spelled(serving: Standin, client: Asking) -> None:

@@ -166,7 +166,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(NAMES, NAMES, NAMES), min_size=1, max_size=5))
 def test_hostile_names_stay_labels(hostile: list[tuple[str, str, str]]) -> None:
     outcomes = [outcome(model, path=path + "x", version=version) for model, path, version in hostile]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from console.events import Bus
 from console.monitor.series import Recorder
 from console.monitor.traffic import Traffic
-from console.records import RequestOutcome
+from console.records import Failure, RequestOutcome
 from console.serving.failures import Failures
 from tests.fetched import fetched
 
@@ -173,6 +173,14 @@ def test_a_failure_names_its_request(traffic: Traffic, failures: Failures) -> No
     assert (failure.request, failure.trace) == ("r2", TRACE)
     traffic.record(outcome(error="bad-input", message="no such column", id="r3"))
     assert failures.all() == (failure,)
+
+
+def test_a_failure_that_a_worker_told_of_is_not_told_twice(traffic: Traffic, failures: Failures) -> None:
+    failures.add(Failure(0, NOW, "churn.joblib", "predict", "raised", "version 3: it raised", request="r1"))
+    traffic.record(outcome(error="raised", message="it raised", id="r2", trace=TRACE))
+    (failure,) = failures.all()
+    assert (failure.phase, failure.count, failure.request, failure.trace) == ("predict", 1, "r2", TRACE)
+    assert failures.since(1) == (failure,)
 
 
 def test_the_event_of_a_failed_request_names_it(failures: Failures) -> None:

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import psutil
 
-LIMIT_S = 100
+LIMIT_S = 250
 
 
 class Served:

@@ -85,6 +85,7 @@ def test_settings_are_read_again(store: Path) -> None:
         one.read("finished, within 7 s")
 
 
+@pytest.mark.timeout(300)
 def test_what_was_loaded_is_loaded_again_after_a_crash(store: Path) -> None:
     kept = state_dir() / "served" / f"{store_key(store)}.json"
 

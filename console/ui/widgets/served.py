@@ -108,6 +108,11 @@ def _cells(model: ServedModel, row: Row | None) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _short(number: int) -> str:
+    """A count in at most five digits or so: `522`, `12k`."""
+    return f"{number}" if number < 10_000 else text.rate(float(number))
+
+
 def model_words(model: ServedModel, statistics: Sequence[ModelStatistics], width: int) -> list[Line]:
     """How one model is served, its versions, and what was asked of each."""
     settings = model.settings
