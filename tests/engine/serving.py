@@ -15,6 +15,9 @@ from console.files.snapshot import digest_of, seal
 from console.records import InferAnswer, InferRequest, RequestOutcome, Tensor, Version
 from tests.engine.conftest import until
 
+PATIENT = "[serve]\ndeadline_ms = 600_000\n"
+"""A recipe for tests that a busy machine does not fail."""
+
 
 def asking(rows: Any, model: str = "a", **more: Any) -> InferRequest:
     """A request with these rows of numbers as one tensor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,17 @@ import pytest
 from console.engine.local import Engine
 from console.errors import NotReadyError, NotServedError
 from console.records import InferRequest, ServedState
-from tests.engine.conftest import until
-from tests.engine.serving import asking
+from tests.engine.serving import PATIENT, asking, scanned
 
 ROWS = np.random.default_rng(3).normal(size=(5, 3))
 
 
-async def scanned(engine: Engine) -> None:
-    await until(engine, lambda: not engine.artifacts.scanning)
+@pytest.fixture
+def store(store: Path) -> Path:
+    """The usual one, where nothing is late."""
+    with (store / "a.recipe.toml").open("a") as file:
+        file.write(PATIENT)
+    return store
 
 
 async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_path(engine: Engine) -> None:

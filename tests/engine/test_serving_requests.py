@@ -21,7 +21,7 @@ from console.engine.local import Engine
 from console.errors import DeadlineError, InputError, NotReadyError, NotServedError, OverloadedError
 from console.records import InferAnswer, InferRequest, Tensor
 from tests.engine.conftest import model, until
-from tests.engine.serving import Told, asking, scanned
+from tests.engine.serving import PATIENT, Told, asking, scanned
 from tests.warm import Opening
 
 ROWS = np.random.default_rng(3).normal(size=(6, 3))
@@ -37,7 +37,9 @@ def store(tmp_path: Path) -> Path:
     joblib.dump(model(), root / "two.joblib")
     joblib.dump(model(), root / "two.pkl")
     joblib.dump(model(), root / "own.joblib")
-    (root / "own.recipe.toml").write_text('[serve]\nname = "mine/own"\nload = "never"\n')
+    for name in ("text", "two"):
+        (root / f"{name}.recipe.toml").write_text(PATIENT)
+    (root / "own.recipe.toml").write_text('[serve]\nname = "mine/own"\nload = "never"\ndeadline_ms = 600_000\n')
     return root
 
 

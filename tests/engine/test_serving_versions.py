@@ -16,7 +16,7 @@ from console.engine.local import Engine
 from console.errors import NotReadyError, NotServedError, OperationError, UsageError
 from console.records import ServedState
 from tests.engine.conftest import until
-from tests.engine.serving import asking, constant, numbers, promoted, scanned
+from tests.engine.serving import PATIENT, asking, constant, numbers, promoted, scanned
 
 ROW = [[0.0, 0.0, 0.0]]
 
@@ -27,6 +27,7 @@ def store(tmp_path: Path) -> Path:
     root = tmp_path / "store"
     root.mkdir()
     joblib.dump(constant(1.0), root / "a.joblib")
+    (root / "a.recipe.toml").write_text(PATIENT)
     return root
 
 
