@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -143,6 +144,7 @@ class Service:
             self._unforeseen(error)
         if not told.done():
             self._is_ready = True
+            gc.freeze()  # what is there by now stays: a collector that looks at all of it holds up every request
             self._notifier.ready(self._words())
         await told
 
