@@ -56,12 +56,14 @@ class Engine(Rooms):
         watch: bool = True,
         records: bool = True,
         begin: bool = True,
+        warm_first: bool = False,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> Engine:
         """Open the store at `root`. With `watch` it is scanned, followed and surveyed in the background.
 
         Until `begin` is called (which is done here unless told otherwise) only the first rows of the index are known.
-        `on_failure` hears of what nobody expected in the background, where nobody waits for it.
+        `on_failure` hears of what nobody expected in the background, where nobody waits for it. With `warm_first` the
+        process that workers are forked from is started before anything else.
 
         Without `records` nothing is written to the store by itself, neither to its audit log nor to settle what a crash
         left. Raises InputError for a policy that cannot be read, AccessDeniedError where this user has no role in the
@@ -70,6 +72,8 @@ class Engine(Rooms):
         event_loop.make_do()
         engine = cls(root, settings, read_only=read_only, records=records, restarts=watch)
         engine._on_failure = on_failure
+        if warm_first and settings.warm:
+            engine._launcher.stand_by()
         await engine.book.authorize("look")
         if not watch:
             await engine._end_abandoned()

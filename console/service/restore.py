@@ -115,6 +115,12 @@ def is_gone(root: Path, path: str) -> bool:
         return False
 
 
+async def warmed(engine: Engine) -> None:
+    """Wait until workers are forked, for a while: what is loaded before that takes twice as long."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(engine.warmed(), _WARM_S)
+
+
 async def load_again(engine: Engine, wanted: Sequence[Loaded], say: Callable[[str, str], None]) -> int:
     """Load these, a few at a time; how many answer. One that fails is told of and ends nothing."""
     free = asyncio.Semaphore(_AT_ONCE)
@@ -122,10 +128,6 @@ async def load_again(engine: Engine, wanted: Sequence[Loaded], say: Callable[[st
     async def judge(one: Loaded) -> None:
         with suppress(ConsoleError):
             await engine.artifacts.report(one.path)
-
-    async def warm() -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(engine.warmed(), _WARM_S)
 
     async def load(one: Loaded) -> bool:
         async with free:
@@ -140,5 +142,5 @@ async def load_again(engine: Engine, wanted: Sequence[Loaded], say: Callable[[st
 
     if not wanted:
         return 0
-    await asyncio.gather(warm(), *map(judge, wanted[:_AT_ONCE]))
+    await asyncio.gather(warmed(engine), *map(judge, wanted[:_AT_ONCE]))
     return sum(await asyncio.gather(*map(load, wanted)))

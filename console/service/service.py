@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from console.service.front_process import FrontProcess, front_settings, read_cer
 from console.service.listening import Listening, close_all, listen_all
 from console.service.log import Log
 from console.service.notify import Notifier
-from console.service.restore import Kept, Loaded, Remembered, is_gone, load_again, loaded_of
+from console.service.restore import Kept, Loaded, Remembered, is_gone, load_again, loaded_of, warmed
 from console.service.runtime import EngineLock, group_id, socket_of, taken
 
 T = TypeVar("T")
@@ -89,7 +90,11 @@ class Service:
         remembered = await asyncio.to_thread(self._kept.read)
         self._owed = {one.path: one for one in remembered.models}
         self._engine = await Engine.open(
-            self._root, self._settings, read_only=self._read_only(), on_failure=self._unforeseen
+            self._root,
+            self._settings,
+            read_only=self._read_only(),
+            warm_first=True,
+            on_failure=self._unforeseen,
         )
         event_loop.hear_of_failures(self._taken_note_of)
         self._engine.facts = self.facts
@@ -139,6 +144,7 @@ class Service:
             self._unforeseen(error)
         if not told.done():
             self._is_ready = True
+            gc.freeze()  # what is there by now stays: a collector that looks at all of it holds up every request
             self._notifier.ready(self._words())
         await told
 
@@ -151,7 +157,7 @@ class Service:
             else:
                 wanted.append(one)
         count = await load_again(self._engine, wanted, self._log.say)
-        await self._engine.serving.begin()
+        await self._engine.serving.begin(partial(warmed, self._engine))
         self._loading = False
         self._keep()
         if wanted:

@@ -96,6 +96,7 @@ class Answering:
             number = endpoint.number(slot.identity) if fleet is self._endpoints.fleet else version
             if number is None:
                 await self._endpoints.numbered(endpoint, slot)
+                await _pause(endpoint, deadline)
                 continue
             worker = slot.least_busy()
             if worker is None or worker.asked >= WINDOW or (endpoint.crowded and not again):
@@ -103,7 +104,7 @@ class Answering:
                 again = True
                 continue
             if worker.child.busy >= BUSY:
-                await asyncio.sleep(_PAUSE_S)
+                await _pause(endpoint, deadline, _PAUSE_S)
                 continue
             try:
                 return await self._asked(endpoint, slot, worker, number, request, asked, begun, deadline)
@@ -202,6 +203,7 @@ class Answering:
         """Wait until something about its workers changes, having it loaded where that is to be. Raises NotReadyError
         where nothing will come of it, NotServedError for a version that there is not, DeadlineError."""
         if version and self._endpoints.current(endpoint) is None and await self._endpoints.find_current(endpoint):
+            await _pause(endpoint, deadline)
             return
         if key in endpoint.stopped:
             raise not_ready(endpoint, "it was unloaded", "load it to have it answer again")
@@ -282,6 +284,13 @@ class Answering:
 def late(endpoint: Endpoint) -> DeadlineError:
     """The refusal of a request whose time is up."""
     return DeadlineError(f"{endpoint.settings.name} did not answer in time", hint="ask with a later deadline")
+
+
+async def _pause(endpoint: Endpoint, deadline: float, seconds: float = 0.0) -> None:
+    """Let others go on before the next look. Raises DeadlineError."""
+    if asyncio.get_running_loop().time() > deadline:
+        raise late(endpoint)
+    await asyncio.sleep(seconds)
 
 
 def _was_cancelled(error: BaseException) -> bool:

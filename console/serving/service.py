@@ -179,9 +179,9 @@ class Serving:
 
     # life
 
-    async def begin(self) -> None:
-        """Load what is to answer from the start, and what was loaded before, once the store is known; what fails is
-        told as the reason why it does not answer."""
+    async def begin(self, warmed: Callable[[], Awaitable[None]]) -> None:
+        """Load what is to answer from the start, and what was loaded before, once the store is known and workers are
+        `warmed`; what fails is told as the reason why it does not answer."""
         await self._endpoints.scanned()
         kept, few = self._endpoints.settings.loaded.copy(), asyncio.Semaphore(_AT_ONCE)
 
@@ -190,14 +190,15 @@ class Serving:
                 with suppress(ConsoleError):
                     await self._load(endpoint, version)
 
-        async with asyncio.TaskGroup() as group:
-            for row in filter(is_model, self._rows()):
-                endpoint = await self._endpoints.at(row.path)
-                versions = [parts_of(key)[1] for key in kept if key.startswith(key_of(row.path, ""))]
-                if row.path in kept or endpoint.settings.load == "start":
-                    versions.insert(0, "")
-                for version in versions:
-                    group.create_task(load(endpoint, version))
+        owed = []
+        for row in filter(is_model, self._rows()):
+            endpoint = await self._endpoints.at(row.path)
+            if row.path in kept or endpoint.settings.load == "start":
+                owed.append((endpoint, ""))
+            owed += [(endpoint, parts_of(key)[1]) for key in kept if key.startswith(key_of(row.path, ""))]
+        if owed:
+            await warmed()
+        await asyncio.gather(*(load(*one) for one in owed))
 
     def kept(self) -> Json:
         """What was changed and loaded, for an engine that comes after this one."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 Right = Callable[[int, bytes], bool]
 """Whether a body answers the request of this number."""
 
@@ -91,8 +93,7 @@ class _Caller:
 
 
 def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _colon, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    raise ValueError(f"an answer without a length: {head[:200]!r}")
+    found = _LENGTH.search(head)
+    if found is None:
+        raise ValueError(f"an answer without a length: {head[:200]!r}")
+    return int(found[1])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from console.engine.local import Engine
-from console.errors import NotReadyError, NotServedError
+from console.errors import DeadlineError, NotReadyError, NotServedError
 from console.records import InferRequest, ServedState
+from console.serving.endpoint import Endpoint
+from tests.engine.conftest import until
 from tests.engine.serving import PATIENT, asking, scanned
 
 ROWS = np.random.default_rng(3).normal(size=(5, 3))
@@ -45,3 +48,17 @@ async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_pa
         await engine.serving.infer(asking(ROWS))
     assert (await engine.serving.load("a")).ready
     assert {one.name for one in await engine.serving.models() if one.ready} == {"a"}
+
+
+async def test_a_request_that_can_only_look_again_lets_others_on_and_ends_at_its_deadline(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found_already(*_: object) -> str:
+        return "1"
+
+    await scanned(engine)
+    await engine.serving.load("a")
+    monkeypatch.setattr(Endpoint, "number", lambda *_: None)
+    monkeypatch.setattr(Endpoint, "find_number", found_already)
+    with pytest.raises(DeadlineError):
+        await engine.serving.infer(replace(asking(ROWS), deadline_ms=50))
