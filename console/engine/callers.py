@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from dataclasses import replace
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
@@ -16,9 +17,9 @@ from console.engine.protocol import Method
 from console.engine.unix_socket import Peer, user_groups
 from console.errors import AccessDeniedError, UnauthenticatedError, UsageError
 from console.files.roots import owner_name
-from console.records import Principal, ProbePlan, UpdatePlan
+from console.records import ErrorRecord, ExceptionInfo, Failure, Principal, ProbePlan, UpdatePlan
 
-__all__ = ["Caller", "Principals", "may_name", "names_files", "nobody", "user"]
+__all__ = ["Caller", "Principals", "as_told", "may_name", "names_files", "nobody", "user"]
 
 Principals = Callable[[str], Principal | None]
 _NAMED = ("data", "out", "key", "identity", "file", "holdout")
@@ -27,6 +28,11 @@ _BENEATH = ("path", "beneath", "paths")
 """Those that are paths in the store."""
 _PLANS = (UpdatePlan, ProbePlan)
 _MOST_PRINCIPALS = 1000
+_OPERATE = ("operate", "administer")
+_OF_A_FAILURE = ("artifact", "phase", "code", "message", "differences", "differing", "request", "trace", "version")
+"""What every bearer is told of a failure."""
+_OF_THE_FRONT = frozenset({"status", "monitor.exposition", "tokens.principal", "tokens.refused"})
+"""What the front, which parses hostile bytes, may call beside the room of models in service."""
 
 
 def nobody(handle: str) -> Principal | None:
@@ -45,6 +51,11 @@ class Caller:
         """Why they may not even look, where they may not."""
         self._context = _acting_as(actor)
         self._contexts: dict[str, tuple[Principal, Context]] = {}
+
+    def require(self, method: Method) -> None:
+        """Raise AccessDeniedError for what the front may not call, whoever it calls for."""
+        if self._actor is None and method.room != "serving" and method.name not in _OF_THE_FRONT:
+            raise AccessDeniedError(f"{method.name} is not for callers over HTTP", hint="use the console or a command")
 
     def context(self, handle: str) -> Context:
         """The context to make a call in. Raises UnauthenticatedError for a handle that nobody has any more,
@@ -73,6 +84,17 @@ async def user(peer: Peer, principals: Principals, engine: EngineApi) -> Caller:
         status = await asyncio.get_running_loop().create_task(engine.status(), context=caller.context(""))
         caller.shut_out = status.permissions.refusal("look") or ""
     return caller
+
+
+def as_told(error: ErrorRecord) -> ErrorRecord:
+    """An error as the bearer it is for may hear of it: where the model raised, and its worker's last words, are for
+    those who may operate."""
+    actor, failure = acting.get(), error.failure
+    if failure is None or actor is None or actor.principal is None or actor.principal.role in _OPERATE:
+        return error
+    last = tuple(ExceptionInfo(one.type, "") for one in failure.chain[-1:])
+    kept = {name: getattr(failure, name) for name in _OF_A_FAILURE}
+    return replace(error, failure=Failure(0, failure.when, **kept, chain=last))
 
 
 def _acting_as(actor: Actor | None) -> Context:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol, TypeVar
 
-from console.access.actor import acting
+from console.access.actor import who
 from console.access.control import AccessControl
 from console.engine.codec import error_record
 from console.errors import ConsoleError, InputError, OperationError
 from console.events import Bus
-from console.files.roots import user_name
 from console.records import ErrorRecord, Event, EventKind, Job, JobState
 from console.records.words import span_words
 
@@ -123,7 +122,7 @@ class Jobs:
             self._progress(number, note, done)
 
         task = asyncio.ensure_future(_worked(work, tell))
-        running = _Running(Job(number, kind, artifact, _who(), time.time()), task)
+        running = _Running(Job(number, kind, artifact, who(), time.time()), task)
         self._running[number] = running
         task.add_done_callback(lambda _: self._take_end(number, result))
         self._tell(running.job, f"the {_name(kind)} of {artifact or 'the store'} began, for {running.job.who}")
@@ -209,11 +208,6 @@ class Jobs:
 
 async def _worked(work: Callable[[Tell], Awaitable[R]], tell: Tell) -> R:
     return await work(tell)
-
-
-def _who() -> str:
-    actor = acting.get()
-    return user_name() if actor is None else actor.name
 
 
 def _name(kind: str) -> str:

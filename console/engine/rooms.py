@@ -148,7 +148,7 @@ class Rooms:
         """Models in service for other programs."""
         from console.serving.opening import opened
 
-        return opened(
+        found = opened(
             self._fleet,
             self._facts,
             self._launcher,
@@ -165,6 +165,8 @@ class Rooms:
             restarts=self._restarts,
             counting=self.traffic,
         )
+        self.monitor.measure_versions(found.retained, found.retained_bus)
+        return found
 
     @cached_property
     def data(self) -> DataOfModels:

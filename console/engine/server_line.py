@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from console.engine import codec, protocol
 from console.engine.api import EngineApi
-from console.engine.callers import Caller, may_name, names_files
+from console.engine.callers import Caller, as_told, may_name, names_files
 from console.engine.frames import Body, Caps, FrameLine
 from console.engine.protocol import Head, Hello, Kind, Method
 from console.errors import ConsoleError, NotReadyError, OperationError, OverloadedError, UsageError
@@ -205,6 +205,7 @@ class ClientLine(FrameLine):
             method = protocol.method(head.name)
             if head.name in _LOCAL:
                 raise UsageError(f"{head.name} is not for clients")
+            self._caller.require(method)
             arguments = method.arguments(body, head.json)
             context = self._caller.context(head.handle)
         except ConsoleError as error:
@@ -260,7 +261,7 @@ class ClientLine(FrameLine):
             await self.writable()
 
     def _fail(self, number: int, error: ConsoleError) -> None:
-        self._send(Kind.FAILED, number, codec.error_record(error))
+        self._send(Kind.FAILED, number, as_told(codec.error_record(error)))
 
     def _send(self, kind: Kind, number: int, value: Any, name: str = "") -> None:
         body, json = protocol.to_body(value)

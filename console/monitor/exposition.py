@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from console import __version__
 from console.monitor.counts import Buckets, ProbeCounts, RequestCounts, VersionCounts
 from console.monitor.metric_text import Family, Labels, written
-from console.records import Artifact, ServedModel, WorkerState, WorkerView
-from console.records.metrics import READINGS, Unit
+from console.records import Artifact, Memory, ServedModel, WorkerState, WorkerView
+from console.records.metrics import READINGS, Read, Unit
 
 __all__ = ["MOST_VERSIONS", "Exposed", "ProcessFacts", "exposition"]
 
@@ -124,11 +124,7 @@ def _of(model: str, version: str, source: str) -> Labels:
 
 
 def _worker_families(exposed: Exposed, names: _Names) -> Iterator[Family]:
-    readings = []
-    for metric, read in READINGS:
-        ending, factor = _BASE[metric.unit]
-        text = f"{metric.name} of the workers of a model, as it was read last."
-        readings.append((_family(f"worker_{metric.name}{ending}", "gauge", text, factor), read))
+    readings = _readings("worker", "the workers of a model")
     restarts = _family("worker_restarts", "counter", "Starts of a worker after one that died.")
     wanted = _family("worker_copies_wanted", "gauge", "Workers that are to answer for a model.")
     ready = _family("worker_copies_ready", "gauge", "Workers that answer for a model.")
@@ -140,10 +136,7 @@ def _worker_families(exposed: Exposed, names: _Names) -> Iterator[Family]:
         wanted.add(labels, view.copies)
         ready.add(labels, len(view.pids) if view.state is WorkerState.READY else 0)
         waiting.add(labels, exposed.waiting.get(view.path, 0))
-        for family, read in readings:
-            value = None if view.memory is None else read(view.memory, view.cpu)
-            if value is not None:
-                family.add(labels, value)
+        _add_readings(readings, labels, view.memory, view.cpu)
     yield from (*(family for family, _read in readings), restarts, wanted, ready, waiting)
 
 
@@ -151,6 +144,7 @@ def _version_families(exposed: Exposed) -> Iterator[Family]:
     info = _family("version", "info", "Versions of models in service, with digest, labels and state.")
     weight = _family("version_weight_ratio", "gauge", "Share of the requests that name no version.")
     ready = _family("model_ready", "gauge", "Whether a request without a version is answered now.")
+    readings = _readings("version", "the workers of a version")
     active = {one.model for one in exposed.requests}
     shown = [one for one in exposed.served if one.ready or one.path in exposed.workers or one.name in active]
     for model in shown[:_MOST_MODELS]:
@@ -160,7 +154,27 @@ def _version_families(exposed: Exposed) -> Iterator[Family]:
             about = (("digest", one.digest or ""), ("labels", ",".join(one.labels)), ("state", str(one.state)))
             info.add((*labels, ("version", one.version), *about), 1.0)
             weight.add((*labels, ("version", one.version)), one.weight)
-    yield from (info, weight, ready)
+            _add_readings(readings, (*labels, ("version", one.version)), one.memory, one.cpu)
+    yield from (info, weight, ready, *(family for family, _read in readings))
+
+
+def _readings(prefix: str, whose: str) -> list[tuple[Family, Read]]:
+    """A family for each reading, and how it is read."""
+    found = []
+    for metric, read in READINGS:
+        ending, factor = _BASE[metric.unit]
+        text = f"{metric.name} of {whose}, as it was read last."
+        found.append((_family(f"{prefix}_{metric.name}{ending}", "gauge", text, factor), read))
+    return found
+
+
+def _add_readings(
+    readings: list[tuple[Family, Read]], labels: Labels, memory: Memory | None, cpu: float | None
+) -> None:
+    for family, read in readings:
+        value = None if memory is None else read(memory, cpu)
+        if value is not None:
+            family.add(labels, value)
 
 
 def _store_families(exposed: Exposed) -> Iterator[Family]:

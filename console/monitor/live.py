@@ -37,6 +37,8 @@ _MARKS = {
     "history.rolled-back": "rollback",
 }
 
+_VERSION = "\0"
+"""Begins what the sampler knows a retained version by."""
 _DEATHS = ("worker.error", "worker.abandoned")
 
 
@@ -69,6 +71,12 @@ class Live:
         self._recorders: dict[str, Recorder] = {}
         self._probers: dict[str, Prober] = {}
         self._running: dict[str, asyncio.Task[ProbeState]] = {}
+        self._versions: Supervisor | None = None
+
+    def measure_versions(self, fleet: Supervisor, bus: Bus) -> None:
+        """Read the workers of retained versions too, which have no charts of their own; `bus` tells of them."""
+        self._versions = fleet
+        bus.subscribe(lambda event: self._hear_version(fleet, event))
 
     async def series(self, path: str, wanted: tuple[SeriesPosition, ...] = ()) -> SeriesChunk | None:
         """The measurements after these positions; None where nothing was ever loaded. Raises UsageError for a width
@@ -208,12 +216,22 @@ class Live:
         if word is not None and path in self._recorders:
             self._recorders[path].mark(word)
 
+    def _hear_version(self, fleet: Supervisor, event: Event) -> None:
+        """Read a retained version from when it is ready to its end."""
+        key, view = _VERSION + event.subject, fleet.view(event.subject)
+        if event.kind in ("worker.ready", "worker.copies") and view is not None and view.pid is not None:
+            self._sampler.watch(key, view.pid, *view.pids[1:])
+        elif event.kind == "worker.ended" or (event.kind in _DEATHS and (view is None or view.pid is None)):
+            self._sampler.forget(key)
+
     def _hand_over(self, readings: Readings) -> None:
         """From the sampler's thread to the event loop."""
         self._loop.call_soon_threadsafe(self._take, readings)
 
     def _take(self, readings: Readings) -> None:
         for path, (memory, cpu) in readings.items():
+            if path.startswith(_VERSION) and self._versions is not None:
+                self._versions.measured(path.removeprefix(_VERSION), memory, cpu)
             if path in self._recorders:
                 self._recorders[path].reading(memory, cpu)
                 self._fleet.measured(path, memory, cpu)

@@ -46,7 +46,7 @@ class Failure:
     given (shape and dtypes, never values); `stderr` its last words. `differences` are the first of the `differing`
     columns of data that does not fit. The same thing again only raises `count`, and `last` is when. `versions` names
     the libraries that have another version than the model was written with. `request` and `trace` name the latest
-    request of another program that it happened to, by its id and its W3C traceparent.
+    request of another program that it happened to, by its id and its W3C traceparent, and `version` what that asked.
     """
 
     id: int
@@ -71,6 +71,7 @@ class Failure:
     versions: str = ""
     request: str = ""
     trace: str = ""
+    version: str = ""
 
     @property
     def latest(self) -> float:

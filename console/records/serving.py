@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from backends.core.inspection import Json, Signature
+from console.records.workers import Memory
 
 Datatype = Literal[
     "BOOL",
@@ -112,7 +113,8 @@ class ServedVersion:
     """One version of a model in service.
 
     `version` is its number in the history as text, "1" where there is no history. `reason` says why it does not answer;
-    `weight` is its share of the requests that name no version.
+    `weight` is its share of the requests that name no version. `memory` and `cpu` (percent of one core) are those of
+    its workers as they were read last.
     """
 
     version: str
@@ -123,6 +125,8 @@ class ServedVersion:
     labels: tuple[str, ...] = ()
     weight: float = 0.0
     since: float = 0.0
+    memory: Memory | None = None
+    cpu: float | None = None
 
 
 LoadWhen = Literal["start", "demand", "never"]

@@ -47,17 +47,19 @@ class Answering:
         AccessDeniedError, OperationError."""
         begun, when = asyncio.get_running_loop().time(), time.time()
         endpoint: Endpoint | None = None
+        version: str | None = None
         try:
             endpoint = self._endpoints.by_name.get(request.model) or await self._endpoints.named(request.model)
             await self._access.authorize_model("infer", endpoint.settings.name)
-            answer = await self._answer(endpoint, request, begun)
+            version = self._version(endpoint, request)
+            answer = await self._answer(endpoint, request, version, begun)
         except BaseException as error:
-            self._failed(endpoint, request, begun, when, error)
+            self._failed(endpoint, request, version, begun, when, error)
             raise
         self._tell(endpoint, request, begun, when, answer)
         return answer
 
-    async def _answer(self, endpoint: Endpoint, request: InferRequest, begun: float) -> InferAnswer:
+    async def _answer(self, endpoint: Endpoint, request: InferRequest, version: str, begun: float) -> InferAnswer:
         settings = endpoint.settings
         if begun > endpoint.refresh_at:
             self._endpoints.refresh(endpoint)
@@ -67,7 +69,6 @@ class Answering:
         if request.deadline_ms is not None and request.deadline_ms < limit:
             limit = request.deadline_ms
         asked = tensors.given(request)
-        version = self._version(endpoint, request)
         endpoint.pending += 1
         try:
             return await self._through(endpoint, request, asked, version, begun, begun + limit / 1e3)
@@ -163,12 +164,13 @@ class Answering:
         """The error to raise; what is the model's own fault is kept among the failures, the end of a worker once."""
         if error.code == "deadline":
             return late(endpoint)
+        keeper = self._endpoints.fleet if slot.view.path == endpoint.path else self._endpoints.retained
         if error.code in _GONE:
             if not worker.mourned and error.code not in _ENDED:
                 worker.mourned = True
-                self._endpoints.fleet.keep(slot, error)
+                keeper.keep(slot, error)
         else:
-            self._endpoints.fleet.keep(slot, error)
+            keeper.keep(slot, error)
         return error
 
     def _version(self, endpoint: Endpoint, request: InferRequest) -> str:
@@ -258,8 +260,17 @@ class Answering:
         )
 
     def _failed(
-        self, endpoint: Endpoint | None, request: InferRequest, begun: float, when: float, error: BaseException
+        self,
+        endpoint: Endpoint | None,
+        request: InferRequest,
+        version: str | None,
+        begun: float,
+        when: float,
+        error: BaseException,
     ) -> None:
+        """Tell of a request that got no answer; `version` is as in `_through`, None where it came to none."""
+        if endpoint is not None and version == "":
+            version = self._endpoints.current(endpoint) or ""
         actor = acting.get()
         known = isinstance(error, ConsoleError)
         code = error.code if isinstance(error, ConsoleError) else _CANCELLED if _was_cancelled(error) else "failed"
@@ -267,7 +278,7 @@ class Answering:
             RequestOutcome(
                 request.model[:200] if endpoint is None else endpoint.settings.name,
                 "" if endpoint is None else endpoint.path,
-                request.version[:20],
+                request.version[:20] if version is None else version,
                 when,
                 bytes_in=len(request.body),
                 total_ms=(asyncio.get_running_loop().time() - begun) * 1e3,

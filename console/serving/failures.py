@@ -36,6 +36,7 @@ class Failures:
                 last=failure.when,
                 request=failure.request or before.request,
                 trace=failure.trace or before.trace,
+                version=failure.version or before.version,
             )
             self._changed[before.id] = self._bus.last
             return self._kept[place]
@@ -62,9 +63,9 @@ class Failures:
         told = None if newest is None else kept[newest]
         if newest is None or told is None or told.phase == REQUEST or not told.message.endswith(outcome.message):
             failure = Failure(0, outcome.when, path, REQUEST, outcome.error, outcome.message)
-            self.add(replace(failure, request=outcome.id, trace=outcome.trace))
+            self.add(replace(failure, request=outcome.id, trace=outcome.trace, version=outcome.version))
         else:
-            kept[newest] = replace(told, request=outcome.id, trace=outcome.trace)
+            kept[newest] = replace(told, request=outcome.id, trace=outcome.trace, version=outcome.version)
             self._changed[told.id] = self._bus.last
 
     @property

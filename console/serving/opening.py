@@ -79,4 +79,5 @@ def opened(
         end_driver,
         counting,
         loader,
+        told,
     )

@@ -86,7 +86,8 @@ class _FailuresOfVersions(Failures):
     def add(self, failure: Failure) -> Failure:
         """Number a failure and keep it."""
         path, version = parts_of(failure.artifact)
-        return self._failures.add(replace(failure, artifact=path, message=f"version {version}: {failure.message}"))
+        message = f"version {version}: {failure.message}"
+        return self._failures.add(replace(failure, artifact=path, version=version, message=message))
 
 
 Signers = Callable[[str, str], Awaitable[Signed | None]]

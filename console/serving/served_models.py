@@ -105,7 +105,8 @@ class ServedModels:
             weight = settings.weights.get(number, 0.0) + (rest if is_current else 0.0)
             view = keeper.view(key)
             digest = (view.digest if view is not None else None) or digests.get(number)
-            found.append(ServedVersion(number, state, reason, digest, is_current, labels, weight, since))
+            read = (None, None) if view is None else (view.memory, view.cpu)
+            found.append(ServedVersion(number, state, reason, digest, is_current, labels, weight, since, *read))
         return tuple(found)
 
     def _state(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from console.access.control import AccessControl
 from console.closing import close_each
 from console.errors import ConsoleError, NotServedError, UsageError
+from console.events import Bus
 from console.records import (
     Artifact,
     InferAnswer,
@@ -47,6 +48,7 @@ class Serving:
         end_driver: Callable[[str], Awaitable[object]],
         counts: Counting,
         loader: ModelLoader,
+        retained_bus: Bus,
     ) -> None:
         self._endpoints = endpoints
         self._answering = answering
@@ -57,6 +59,10 @@ class Serving:
         self._end_driver = end_driver
         self._counts = counts
         self._loader = loader
+        self.retained = endpoints.retained
+        """The workers of versions that are not in place."""
+        self.retained_bus = retained_bus
+        """What happens to them."""
 
     async def infer(self, request: InferRequest) -> InferAnswer:
         """The answer to a request: see `Answering.infer`."""
@@ -97,22 +103,32 @@ class Serving:
         return 0 if endpoint is None else endpoint.pending
 
     async def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
-        """Counts by model and version; of one model, or ("") of all. Raises NotServedError."""
+        """Counts by model and version; of one model, or ("") of all. Raises NotServedError,
+        AccessDeniedError."""
         if name:
-            name = (await self._endpoints.named(name)).settings.name
+            endpoint = await self._endpoints.named(name)
+            await self._access.authorize_model("look", endpoint.settings.name)
+            name = endpoint.settings.name
         return tuple(one for one in self._counts.statistics(name) if self._access.sees(one.name))
 
     async def worst(self, name: str) -> tuple[RequestOutcome, ...]:
         """The worst requests of a model that are kept, newest first. Raises NotServedError, AccessDeniedError."""
-        await self._access.authorize("load", name)
-        return self._counts.worst((await self._endpoints.named(name)).settings.name)
+        endpoint = await self._endpoints.named(name)
+        await self._authorize("load", endpoint)
+        return self._counts.worst(endpoint.settings.name)
+
+    async def _authorize(self, action: str, endpoint: Endpoint) -> None:
+        """See that whoever asks may do this, and to this model. Raises AccessDeniedError."""
+        await self._access.authorize(action, endpoint.path)
+        await self._access.authorize_model(action, endpoint.settings.name)
 
     # changes
 
     async def load(self, name: str, version: str = "") -> ServedModel:
-        """Have a model, or one version of it, answer. Raises NotServedError, and what loading raises."""
+        """Have a model, or one version of it, answer. Raises NotServedError, AccessDeniedError, and what
+        loading raises."""
         endpoint = await self._endpoints.named(name)
-        await self._access.authorize("load", endpoint.path)
+        await self._authorize("load", endpoint)
         await self._endpoints.refreshed(endpoint)
         await self._load(endpoint, version)
         return await self._of(endpoint)
@@ -131,7 +147,7 @@ class Serving:
     async def unload(self, name: str, version: str = "") -> ServedModel:
         """Have it answer no more once what it was asked is answered. Raises NotServedError, AccessDeniedError."""
         endpoint = await self._endpoints.named(name)
-        await self._access.authorize("unload", endpoint.path)
+        await self._authorize("unload", endpoint)
         places = [self._endpoints.place_of(endpoint, version)]
         if not version:
             retained = self._endpoints.retained
@@ -150,7 +166,7 @@ class Serving:
         """Serve a model so from now on. Raises NotServedError, UsageError, AccessDeniedError, and what loading
         raises."""
         endpoint = await self._endpoints.named(name)
-        await self._access.authorize("load", endpoint.path)
+        await self._authorize("load", endpoint)
         await self._require_available(endpoint, settings)
         await asyncio.to_thread(self._endpoints.settings.change, endpoint.path, settings)
         before = endpoint.settings

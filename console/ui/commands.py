@@ -12,7 +12,7 @@ from console.config import ProbeRate
 from console.errors import UsageError
 from console.nearest import nearest
 from console.safe_text import safe
-from console.ui import text
+from console.ui import text, traffic_commands
 from console.ui.keys import key_for
 from console.ui.rows import Filter
 from console.ui.themes import THEMES
@@ -165,6 +165,20 @@ SETTINGS: tuple[Setting, ...] = (
         _rate,
     ),
     Setting("batch", "batch ROWS", "Rows in each request of the probe that runs", _one_of(*_BATCHES), _batch),
+    Setting(
+        "share",
+        "share [MODEL] VERSION 10%",
+        "Have a version answer a share of the requests; 0 ends it",
+        _one_of(),
+        traffic_commands.share,
+    ),
+    Setting(
+        "label",
+        "label [MODEL] LABEL VERSION",
+        "Have a label name a version; - instead of one takes it away",
+        _one_of("stable", "canary"),
+        traffic_commands.label,
+    ),
     Setting("home", "home", "Go to the table of all models", _one_of(), _home, also=("models",)),
 )
 """Like the action table, for words with arguments of their own."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from console.engine.local import Engine
 from console.engine.remote import RemoteEngine
 from console.engine.server import EngineServer
 from console.errors import AccessDeniedError, UnauthenticatedError
+from tests.engine.serving import asking
 from tests.warm import Opening
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs to become somebody else")
@@ -54,6 +56,15 @@ async def server(quiet: Engine, path: Path) -> AsyncIterator[EngineServer]:
     await served.serve_unix(path, group=MAY_CONNECT.gr_gid)
     yield served
     await served.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def front(quiet: Engine, server: EngineServer) -> RemoteEngine:
+    """The line that a front has to the engine."""
+    ours, theirs = socket.socketpair()
+    server.adopt(ours, front=True)
+    await quiet.artifacts.scan()
+    return RemoteEngine.on(theirs)
 
 
 Call = tuple[str, dict[str, Any]]
@@ -213,10 +224,7 @@ async def test_another_user_changes_nothing_of_a_recipe_but_its_data(
     assert quiet.book.entries()[-1].who["user"] == "nobody"
 
 
-async def test_the_front_acts_for_bearers_and_for_nobody_else(quiet: Engine, server: EngineServer) -> None:
-    ours, theirs = socket.socketpair()
-    server.adopt(ours, front=True)
-    front = RemoteEngine.on(theirs)
+async def test_the_front_acts_for_bearers_and_for_nobody_else(quiet: Engine, front: RemoteEngine) -> None:
     infer = await quiet.tokens.add("ci", models=("churn/*",))
     operate = await quiet.tokens.add("night", role="operate")
     with pytest.raises(UnauthenticatedError):
@@ -228,17 +236,61 @@ async def test_the_front_acts_for_bearers_and_for_nobody_else(quiet: Engine, ser
         assert (await engine.status()).permissions.role == role
         if role == "infer":
             with pytest.raises(AccessDeniedError, match=r"may view and ask models in service: loading needs"):
-                await engine.models.load("a.joblib")
-    view = await front.acting_for(handles[1]).models.load("a.joblib")
-    assert view.state == "ready"
+                await engine.serving.load("a")
+    assert (await front.acting_for(handles[1]).serving.load("a")).ready
     loads = [entry for entry in quiet.book.entries() if (entry.action, entry.result) == ("load", "loaded")]
     assert [entry.who["user"] for entry in loads] == ["token night"]
-    with pytest.raises(AccessDeniedError, match="making or revoking a token"):
-        await front.acting_for(handles[1]).tokens.add("more")
     for wrong in ("night", "\0", operate.secret):
         with pytest.raises(UnauthenticatedError):
             await front.acting_for(wrong).status()
     await quiet.tokens.revoke("night")
     with pytest.raises(UnauthenticatedError, match="may not ask any more"):
         await front.acting_for(handles[1]).status()
-    await front.close()
+
+
+async def test_the_front_may_call_what_it_needs_and_nothing_else(quiet: Engine, front: RemoteEngine) -> None:
+    root = await quiet.tokens.add("root", role="administer")
+    bearer = front.acting_for((await front.tokens.principal(root.secret)).handle)
+    assert await bearer.monitor.exposition()
+    assert [one.name for one in await bearer.serving.models()] == ["a", "b", "review"]
+    await bearer.tokens.refused("load", "a", "no", "somebody")
+    calls = (
+        lambda: bearer.tokens.add("more"),
+        lambda: bearer.models.load("a.joblib"),
+        lambda: bearer.jobs.list(),
+        lambda: bearer.changes(wait=False),
+        lambda: bearer.security.audit(),
+        lambda: bearer.monitor.series("a.joblib"),
+    )
+    for call in calls:
+        with pytest.raises(AccessDeniedError, match="is not for callers over HTTP"):
+            await call()
+    assert quiet.models.view("a.joblib") is None
+
+
+async def test_a_bearer_may_do_nothing_to_models_that_are_not_theirs(quiet: Engine, front: RemoteEngine) -> None:
+    mine = await quiet.tokens.add("a", role="operate", models=("a*",))
+    bearer = front.acting_for((await front.tokens.principal(mine.secret)).handle)
+    await bearer.serving.load("a")
+    await quiet.serving.load("b")
+    settings = (await quiet.serving.model("b")).settings
+    refused = (
+        lambda: bearer.serving.unload("b"),
+        lambda: bearer.serving.load("b"),
+        lambda: bearer.serving.model("b"),
+        lambda: bearer.serving.worst("b"),
+        lambda: bearer.serving.statistics("b"),
+        lambda: bearer.serving.configure("b", replace(settings, queue=1)),
+    )
+    for call in refused:
+        with pytest.raises(AccessDeniedError, match="token a may not ask for b"):
+            await call()
+    assert (await quiet.serving.model("b")).ready
+    assert [one.name for one in await bearer.serving.models()] == ["a"]
+    assert not (await bearer.serving.unload("a")).ready
+    reads = await quiet.tokens.add("reader", role="view")
+    reader = front.acting_for((await front.tokens.principal(reads.secret)).handle)
+    assert "model_console_model_ready" in await reader.monitor.exposition()
+    for call in (lambda: reader.serving.worst("a"), lambda: reader.serving.infer(asking([[0.0] * 3]))):
+        with pytest.raises(AccessDeniedError, match="may view only"):
+            await call()

@@ -14,12 +14,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.access.actor import acting
+from console.access.actor import Actor, acting, acting_as
 from console.engine.api_service import ServingApi
+from console.engine.callers import as_told
 from console.engine.protocol import PIECE, Method, to_body
 from console.engine.remote import RemoteEngine
 from console.errors import AccessDeniedError, ConsoleError, EngineGoneError, OperationError, OverloadedError, UsageError
-from console.records import Changes, FoundDataFiles, InferAnswer, InferRequest, Permissions, Principal, StoreStatus
+from console.records import (
+    Changes,
+    ErrorRecord,
+    ExceptionInfo,
+    Failure,
+    FoundDataFiles,
+    Frame,
+    InferAnswer,
+    InferRequest,
+    Permissions,
+    Principal,
+    StoreStatus,
+)
 from tests.engine import surface
 from tests.engine.standing_in import Endless, StandIn, Stuck, attached, served
 from tests.engine.strategies import values
@@ -82,6 +95,22 @@ async def test_bodies_and_numbers_that_json_has_not_come_through(request: InferR
         body, json = to_body(method.takes(asked))
         assert method.arguments(body, json) == {"request": asked}
     assert method.value(*to_body(answer)) == answer
+
+
+def test_where_a_model_raised_is_told_to_those_who_operate() -> None:
+    chain = (ExceptionInfo("KeyError", "inside"), ExceptionInfo("ValueError", "no", (Frame("/srv/f.py", 3, "g", "x"),)))
+    failure = Failure(7, 1.0, "a.joblib", "predict", "raised", "no", chain=chain, stderr="last words", request="r1")
+    error = ErrorRecord("OperationError", "raised", "no", failure=failure)
+    for role in ("view", "infer", "operate", "administer"):
+        with acting_as(Actor("ci", -1, principal=Principal("ci", role))):
+            found = as_told(error)
+        if role in ("operate", "administer"):
+            assert found is error
+            continue
+        assert found.failure is not None
+        assert found.failure.chain == (ExceptionInfo("ValueError", ""),)
+        assert (found.message, found.failure.stderr, found.failure.request) == ("no", "", "r1")
+    assert as_told(error) is error
 
 
 async def test_a_long_answer_comes_in_parts_and_is_whole(path: Path) -> None:
@@ -201,8 +230,8 @@ async def test_calls_of_the_front_act_for_principals(path: Path) -> None:
         assert front.acting_for("h1") is front.acting_for("h1")
         with pytest.raises(AccessDeniedError, match="may not ask any more"):
             await front.acting_for("h2").status()
-        with pytest.raises(AccessDeniedError, match="/etc/shadow is not in the store"):
-            await front.acting_for("h1").data.columns("a", "/etc/shadow")
+        with pytest.raises(AccessDeniedError, match=r"data\.columns is not for callers over HTTP"):
+            await front.acting_for("h1").data.columns("a", "b.csv")
         assert acting.get() is None
         await front.close()
     with pytest.raises(EngineGoneError):

@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from console.access.actor import Actor
 from console.engine import codec, frames, protocol, remote_line
+from console.engine.callers import Caller, nobody
 from console.engine.protocol import Head, Kind
 from console.engine.remote import RemoteEngine
 from console.engine.server_line import Bounds
@@ -30,7 +32,7 @@ from console.errors import (
     OverloadedError,
     UsageError,
 )
-from console.records import Comparison, DataColumns, Event, EventKind, Permissions, Principal, StoreStatus, UpdatePlan
+from console.records import Comparison, DataColumns, Event, EventKind, Permissions, StoreStatus, UpdatePlan
 from tests.engine.standing_in import Endless, StandIn, Stuck, attached, served
 
 STATUS = StoreStatus("/x", Permissions("view"))
@@ -290,12 +292,13 @@ async def test_a_link_out_of_the_store_and_a_command_of_ones_own_are_refused(pat
     ours, theirs = socket.socketpair()
     (path.parent / "out").symlink_to("/etc")
     engine = StandIn(updates__plan=planned, updates__run=run)
-    async with served(engine, path, principals=lambda _: Principal("ada", "operate")) as server:
-        server.adopt(ours)
-        front = RemoteEngine.on(theirs)
+    async with served(engine, path) as server:
+        guest = Caller(Actor("bob", -1), nobody, trusted=False)
+        await server._adopt(ours, guest, server.bounds)
+        client = RemoteEngine.on(theirs)
         for out in (str(path.parent / "out/passwd"), "relative", "~/x"):
             with pytest.raises(AccessDeniedError, match="is not in the store"):
-                await front.updates.convert("a", "onnx", out)
+                await client.updates.convert("a", "onnx", out)
         with pytest.raises(UsageError, match="another command"):
-            await front.updates.run(plan)
-        await front.close()
+            await client.updates.run(plan)
+        await client.close()

@@ -14,7 +14,7 @@ import pytest
 
 from console.engine.local import Engine
 from console.errors import NotReadyError, NotServedError, OperationError, UsageError
-from console.records import ServedState
+from console.records import Memory, ServedState
 from tests.engine.conftest import until
 from tests.engine.serving import PATIENT, asking, constant, numbers, promoted, scanned
 
@@ -88,7 +88,17 @@ async def test_a_retained_version_answers_beside_the_current_one(engine: Engine)
     assert (await engine.serving.infer(asking(ROW))).version == "2"
 
 
-async def test_labels_and_shares_move_only_to_versions_that_answer(engine: Engine) -> None:
+async def test_labels_and_shares_move_only_to_versions_that_answer(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, retained = asyncio.Event(), engine.serving.retained
+    measured = retained.measured
+
+    def measured_now(path: str, memory: Memory, cpu: float | None) -> None:
+        measured(path, memory, cpu)
+        read.set()
+
+    monkeypatch.setattr(retained, "measured", measured_now)
     await scanned(engine)
     await engine.serving.load("a")
     await promoted(engine, "a.joblib", constant(2.0))
@@ -103,6 +113,8 @@ async def test_labels_and_shares_move_only_to_versions_that_answer(engine: Engin
     assert Counter(answer.version for answer in answers) == {"2": 6, "1": 2}
     assert all(numbers(answer).tolist() == [float(answer.version)] for answer in answers)
     assert (await engine.serving.infer(asking(ROW, label="stable"))).version == "1"
+    await read.wait()
+    assert all(one.memory is not None for one in (await engine.serving.model("a")).versions if one.version == "1")
     with pytest.raises(NotServedError, match="no label 'fresh'"):
         await engine.serving.infer(asking(ROW, label="fresh"))
     await engine.updates.rollback("a.joblib", 1)

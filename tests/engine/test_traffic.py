@@ -28,12 +28,12 @@ async def test_what_is_asked_is_counted_told_and_exposed(engine: Engine) -> None
     assert traffic.whole is not None
     assert traffic.whole.count == 3
     counted = {one.version: one for one in await engine.serving.statistics("a")}
-    assert counted["1"].success.count == 3
+    assert (counted["1"].success.count, counted["1"].fail.count, counted.keys()) == (3, 1, {"1"})
     assert counted["1"].inferences == 15
     assert [one.id for one in await engine.serving.worst("a")] == ["wrong", "r2", "r1", "r0"]
     page = read(await engine.monitor.exposition(openmetrics=True))
     one = {"model": "a", "version": "1", "source": "request"}
-    assert page.value("model_console_requests_total", **one) == 3
+    assert page.value("model_console_requests_total", **one) == 4
     assert page.value("model_console_worker_copies_ready", model="a") == 1
     assert page.value("model_console_model_ready", model="a") == 1
     assert set(page.traces.values()) == {"a" * 32}

@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def exposed(outcomes: list[RequestOutcome], *models: ServedModel, probe: ProbeCo
 def served(path: str, name: str) -> ServedModel:
     """A model in service with two versions, of which one is a canary."""
     new = ServedVersion("7", ServedState.AVAILABLE, digest="sha256:ab", labels=("canary", "next"), weight=0.1)
+    new = replace(new, memory=Memory(50 << 20, 40 << 20), cpu=50.0)
     old = ServedVersion("6", ServedState.AVAILABLE, digest="sha256:cd", current=True, weight=0.9)
     return ServedModel(name, path, "joblib", None, "safe", ServeSettings(name), (old, new), ready=True)
 
@@ -127,6 +129,8 @@ def test_workers_versions_store_and_engine_are_told() -> None:
         assert page.value("model_console_worker_copies_ready", model="churn/lr") == 1
         assert page.value("model_console_queue_depth", model="churn/lr") == 3
         assert page.value("model_console_version_weight_ratio", model="churn/lr", version="7") == 0.1
+        assert page.value("model_console_version_rss_bytes", model="churn/lr", version="7") == 50 << 20
+        assert page.value("model_console_version_cpu_ratio", model="churn/lr", version="7") == 0.5
         assert {"labels": "canary,next", "digest": "sha256:ab", "version": "7"}.items() <= page.labels(
             "model_console_version_info"
         )[1].items()

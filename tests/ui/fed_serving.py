@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from console.errors import NotServedError, UsageError
 from console.records import (
     InferAnswer,
@@ -36,7 +38,9 @@ class FedServing(FedRoom):
         return await self.model(name)
 
     async def configure(self, name: str, settings: ServeSettings) -> ServedModel:
-        return await self.model(name)
+        model = replace(await self.model(name), settings=settings)
+        self._feeder.served = tuple(model if one.name == name else one for one in self._feeder.served)
+        return model
 
     async def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
         return tuple(one for one in self._feeder.statistics if name in ("", one.name))

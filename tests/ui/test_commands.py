@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from console.nearest import nearest
+from console.records import ServedModel, ServeSettings
 from console.screen_table import NAMES, OF_MODEL
 from console.start import Start
 from console.trust.roles import Permission, Role
@@ -198,6 +199,10 @@ WRONG = (
     ("rate nan", "it takes a number from 0 to 100000"),
     ("batch 1.5", "it takes a whole number from 1 to 100000"),
     ("home churn", "nothing follows it"),
+    ("share 7", "it takes a version and its share"),
+    ("share x 10%", "x is no number of a version"),
+    ("share 7 10", "10 is no share of the requests"),
+    ("label stable seven", "seven is no number of a version"),
     ("load chrun", "no model is called chrun: did you mean churn/rf.joblib?"),
     ("unload joblib", "down chooses one"),
     ("themee light", "nothing has that name"),
@@ -335,6 +340,29 @@ async def test_a_word_that_wants_more_lists_what_may_follow_and_what_else_has_th
         assert [key for key, _ in found.items][:2] == [("setting", "theme", name) for name in list(THEMES)[:2]]
         assert found.problem.startswith("theme: it takes the name of a theme")
         assert (await Finder(home).find("home")).items[0][0] == ("setting", "home", "")
+
+
+async def test_shares_and_labels_of_versions_move() -> None:
+    feeder = demo()
+    feeder.served = tuple(
+        ServedModel(name, path, "joblib", None, "safe", ServeSettings(name, labels={"stable": 6}))
+        for name, path in (("churn/rf", "churn/rf.joblib"), ("wine", "wine/forest.joblib"))
+    )
+
+    def settings(number: int) -> tuple[dict[str, float], dict[str, int]]:
+        return feeder.served[number].settings.weights, feeder.served[number].settings.labels
+
+    async with console_on(feeder, SMALL) as console:
+        await given(console, "share 7 10%")
+        await console.until(lambda: settings(0) == ({"7": 0.1}, {"stable": 6}))
+        await console.until(lambda: says(console, "churn/rf: version 7 answers 0.1 of the requests"))
+        await given(console, "label wine/forest canary 8")
+        await console.until(lambda: settings(1) == ({}, {"stable": 6, "canary": 8}))
+        await given(console, "label churn/rf stable -")
+        await given(console, "share 7 0")
+        await console.until(lambda: settings(0) == ({}, {}))
+        await given(console, "label nobody stable 7")
+        await console.until(lambda: says(console, "no model in service is called nobody"))
 
 
 async def test_the_rate_and_batch_of_the_model_in_sight() -> None:

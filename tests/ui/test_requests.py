@@ -10,6 +10,7 @@ from console.monitor.series import Recorder
 from console.records import (
     Durations,
     Failure,
+    Memory,
     ModelStatistics,
     Quantiles,
     RequestOutcome,
@@ -63,7 +64,15 @@ def asked(*, driven: bool = False, **about: object) -> Feeder:
     feeder.worst = (outcome(5), outcome(700), outcome(1, error="deadline", message="too late", trace=TRACE))
     versions = (
         ServedVersion("7", ServedState.AVAILABLE, digest="sha256:9f2c41d0aa", current=True, weight=0.9),
-        ServedVersion("8", ServedState.AVAILABLE, digest="sha256:77aa", labels=("canary",), weight=0.1),
+        ServedVersion(
+            "8",
+            ServedState.AVAILABLE,
+            digest="sha256:77aa",
+            labels=("canary",),
+            weight=0.1,
+            memory=Memory(50 << 20),
+            cpu=12.0,
+        ),
     )
     feeder.served = (
         ServedModel("churn", MODEL, "joblib", None, "safe", ServeSettings("churn", copies=2), versions, ready=True),
@@ -149,6 +158,7 @@ async def test_the_screen_of_what_is_served(size: tuple[int, int]) -> None:
         picture = console.picture()
         assert "90% of requests" in picture
         assert "canary" in picture
+        assert "50.0 MB, 12% cpu" in picture
         assert "deadline 3" in picture
         assert "48" in line_of(console, "churn")
         assert max(map(len, picture.splitlines())) <= size[0]

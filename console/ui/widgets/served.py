@@ -137,8 +137,17 @@ def model_words(model: ServedModel, statistics: Sequence[ModelStatistics], width
     return lines
 
 
+def _held(version: ServedVersion) -> str:
+    """What its workers hold and use: `210 MB, 12% cpu`."""
+    memory = version.memory
+    if memory is None:
+        return ""
+    cpu = "" if version.cpu is None else f", {version.cpu:.0f}% cpu"
+    return f"{text.size(memory.rss if memory.pss is None else memory.pss)}{cpu}"
+
+
 def _version(version: ServedVersion, statistics: Sequence[ModelStatistics], width: int) -> Content:
-    """`● 7  available  90 %  stable  12,345 answered  3 failed  9f2c41d0`."""
+    """`● 7  available  90 %  stable  12,345 answered  3 failed  210 MB  9f2c41d0`."""
     glyph, style = _SIGNS[version.state]
     counts = next((one for one in statistics if one.version == version.version), None)
     asked = f"{counts.success.count:,} answered, {counts.fail.count:,} failed" if counts is not None else ""
@@ -148,6 +157,7 @@ def _version(version: ServedVersion, statistics: Sequence[ModelStatistics], widt
         f"{version.weight:.0%} of requests" if version.weight else "",
         labels,
         asked,
+        _held(version),
         safe(version.digest or "").removeprefix("sha256:")[:8],
         "" if version.state is ServedState.AVAILABLE else safe(version.reason, 200),
     ]

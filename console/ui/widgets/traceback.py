@@ -77,9 +77,10 @@ def _head(failure: Failure) -> Iterator[Line]:
 
 
 def _asked(failure: Failure) -> str:
-    """The latest request that it happened to: `request r9 · trace 0af7651916cd43dd8448eb211c80319c`."""
+    """The latest request that it happened to: `request r9 · version 7 · trace 0af76519…`."""
     trace = failure.trace.split("-")[1] if failure.trace.count("-") > 1 else failure.trace
-    parts = [f"request {failure.request}" if failure.request else "", f"trace {trace}" if trace else ""]
+    version = f"version {failure.version}" if failure.version else ""
+    parts = [f"request {failure.request}" if failure.request else "", version, f"trace {trace}" if trace else ""]
     return text.joined(parts)
 
 
