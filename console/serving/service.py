@@ -200,7 +200,7 @@ class Serving:
                     group.create_task(load(endpoint, version))
 
     def kept(self) -> Json:
-        """What was changed and loaded, for an engine that comes after this one."""
+        """The changed settings and the loaded models, for an engine that comes after this one."""
         return self._endpoints.settings.kept()
 
     def restore(self, kept: Json) -> None:
