@@ -17,9 +17,9 @@ from console.records import Durations, ModelStatistics, ServedModel, ServedState
 
 _STATES = {
     ServedState.START: ("○", "not loaded", "idle"),
-    ServedState.LOADING: ("◔", "loading", "warn"),
+    ServedState.LOADING: ("◐", "loading", "warn"),
     ServedState.AVAILABLE: ("●", "ready", "good"),
-    ServedState.UNLOADING: ("◑", "unloading", "warn"),
+    ServedState.UNLOADING: ("◐", "unloading", "warn"),
     ServedState.END: ("○", "ended", "idle"),
 }
 _SHOWN_ROWS = 50
