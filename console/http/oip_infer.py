@@ -44,7 +44,7 @@ HEAD = msgspec.json.Decoder(InferHead)
 
 @dataclass(slots=True)
 class _Wanted:
-    """What the answer is to look like: `binary` are the outputs in bytes, `all_binary` where none is named."""
+    """The form of the answer that is asked for: `binary` are the outputs in bytes, `all_binary` where none is named."""
 
     methods: tuple[str, ...] = ()
     binary: frozenset[str] = frozenset()

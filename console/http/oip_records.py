@@ -103,7 +103,7 @@ class ModelMetadata(msgspec.Struct, omit_defaults=True):
 
 
 class IndexHead(msgspec.Struct):
-    """What of the repository is asked for."""
+    """The part of the repository that is asked for."""
 
     ready: bool | None = None
 

@@ -14,7 +14,7 @@ READ = (401, 403, 404, 429, 500, 503)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a route does. `body` and `answers` are types by content type, None where the content has no schema;
+    """The description of a route. `body` and `answers` are types by content type, None where the content has no schema;
     `statuses` are those of errors, `others` further statuses that are answered as `answers` are."""
 
     summary: str

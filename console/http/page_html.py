@@ -17,9 +17,9 @@ from console.records import Durations, ModelStatistics, ServedModel, ServedState
 
 _STATES = {
     ServedState.START: ("○", "not loaded", "idle"),
-    ServedState.LOADING: ("◔", "loading", "warn"),
+    ServedState.LOADING: ("◐", "loading", "warn"),
     ServedState.AVAILABLE: ("●", "ready", "good"),
-    ServedState.UNLOADING: ("◑", "unloading", "warn"),
+    ServedState.UNLOADING: ("◐", "unloading", "warn"),
     ServedState.END: ("○", "ended", "idle"),
 }
 _SHOWN_ROWS = 50
@@ -29,7 +29,7 @@ MAX_FIELDS = 60
 
 @dataclass
 class FormAnswer:
-    """What was asked in the form, and the answer to it or why there is none; `host` is whom the browser asked."""
+    """The request made in the form, and the answer to it or why there is none; `host` is whom the browser asked."""
 
     host: str = "localhost"
     fields: Mapping[str, str] = field(default_factory=dict)

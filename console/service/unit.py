@@ -28,7 +28,7 @@ Type=notify
 NotifyAccess=main
 ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
-{user}Restart=on-failure
+{identity}Restart=on-failure
 RestartSec=1
 WatchdogSec={watchdog}
 # Models are loaded before it is ready, each within its own deadline.
@@ -63,14 +63,14 @@ WantedBy=multi-user.target
 def unit_text(root: Path, options: ServeOptions, *, drain_s: float) -> str:
     """The unit of an engine that serves the store at `root` so, for this user and this interpreter."""
     store, source = os.path.abspath(root), Path(console.__file__).parents[1]
-    user = "" if os.geteuid() == 0 else f"User={_text(owner_name(os.geteuid()))}\n"
+    identity = "" if os.geteuid() == 0 else f"User={_text(owner_name(os.geteuid()))}\n"
     if os.fspath(source) not in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        user += f"WorkingDirectory={_text(os.fspath(source))}\n"
+        identity += f"WorkingDirectory={_text(os.fspath(source))}\n"
     return _UNIT.format(
         store=_text(safe(store)),
         mount=quoted(store),
         command=" ".join(quoted(word, command=True) for word in command(store, options)),
-        user=user,
+        identity=identity,
         watchdog=_WATCHDOG_S,
         stop=round(drain_s) + _END_S,
         tmp="no" if store.startswith(_TEMPORARY) else "yes",

@@ -24,7 +24,7 @@ _BETWEEN = "@"
 
 
 def key_of(path: str, version: str) -> str:
-    """What a retained version of an artifact goes by."""
+    """The name of a retained version of an artifact."""
     return f"{path}{_BETWEEN}{version}"
 
 

@@ -51,7 +51,7 @@ class ServedModels:
         return tuple([await self._record(row, *found[row.path]) for row in rows])
 
     def _looked_up(self, rows: tuple[Artifact, ...]) -> dict[str, tuple[ServeSettings, str, tuple[Version, ...]]]:
-        """What the disk says of them."""
+        """Settings, problems and versions of them by path, as the disk has them."""
         histories = history_of(self._root(), [(row.path, row.digest) for row in rows])
         settings = self._endpoints.settings
         return {row.path: (*settings.of(row.path), histories[row.path]) for row in rows}

@@ -20,7 +20,7 @@ QUEUE_CAP = 1_000_000
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What an engine keeps for the one that comes after it: changed settings by path, and what was loaded."""
+    """The state that an engine keeps for the one that comes after it: changed settings by path, and what was loaded."""
 
     changes: dict[str, dict[str, Any]] = {}
     loaded: list[str] = []
@@ -60,7 +60,7 @@ class ServedSettings:
         return path in self._changes
 
     def kept(self) -> dict[str, Json]:
-        """What was changed and loaded, to be restored by an engine that comes after this one."""
+        """The changed settings and the loaded models, to be restored by an engine that comes after this one."""
         changes: dict[str, Json] = {path: dict(one) for path, one in self._changes.items()}
         loaded: list[Json] = [*sorted(self.loaded)]
         return {"changes": changes, "loaded": loaded}

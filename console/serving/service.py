@@ -217,7 +217,7 @@ class Serving:
         await asyncio.gather(*(load(*one) for one in owed))
 
     def kept(self) -> Json:
-        """What was changed and loaded, for an engine that comes after this one."""
+        """The changed settings and the loaded models, for an engine that comes after this one."""
         return self._endpoints.settings.kept()
 
     def restore(self, kept: Json) -> None:

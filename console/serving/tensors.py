@@ -22,7 +22,7 @@ _NAMES_TOLD = 3
 
 
 class Found(NamedTuple):
-    """What a worker answered."""
+    """The answer of a worker."""
 
     tensors: tuple[Tensor, ...]
     body: bytes
@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a worker is asked: an array of numbers, or (with `rows`) JSON values by row."""
+    """The question to a worker: an array of numbers, or (with `rows`) JSON values by row."""
 
     size: int
     dtype: str = ""
@@ -113,7 +113,7 @@ def check_width(asked: Given, signature: Signature) -> None:
 async def ask(
     worker: Worker, asked: Given, signature: Signature, methods: Sequence[str], deadline: float, patience: float
 ) -> Found:
-    """What a worker answers within `deadline` seconds; it may work on one thing for `patience` seconds. Raises
+    """The answer of a worker within `deadline` seconds; it may work on one thing for `patience` seconds. Raises
     InputError, ChildFailed."""
     if asked.rows is None:
         check_width(asked, signature)

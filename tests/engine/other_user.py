@@ -21,7 +21,7 @@ from console.errors import ConsoleError
 
 
 async def ask(path: Path, calls: list[tuple[str, dict[str, Any]]]) -> list[list[str]]:
-    """What came of each call."""
+    """The outcome of each call."""
     engine = await RemoteEngine.connect(path)
     told = []
     for name, given in calls:

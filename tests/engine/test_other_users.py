@@ -71,7 +71,7 @@ Call = tuple[str, dict[str, Any]]
 
 
 async def asked(path: Path, groups: list[int], *calls: Call) -> list[list[str]]:
-    """What nobody, in these groups too, is told."""
+    """The answers to the user nobody, in these groups too."""
     among = json.dumps([MAY_CONNECT.gr_gid, *groups])
     command = [sys.executable, "-m", "tests.engine.other_user", str(path), str(NOBODY), among, json.dumps(calls)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=HOUSE)

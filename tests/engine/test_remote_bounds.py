@@ -1,4 +1,4 @@
-"""What clients may do to an engine across a socket: stop, die, send anything, be somebody else."""
+"""Clients that do to an engine across a socket whatever they may: stop, die, send anything, be somebody else."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Asking:
     async def post(
         self, target: str, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
     ) -> Answered:
-        """What is neither bytes nor text is sent as JSON."""
+        """A request with a body, which is sent as JSON where it is neither bytes nor text."""
         if not isinstance(body, bytes):
             body = (body if isinstance(body, str) else json.dumps(body)).encode()
         return await self.ask("POST", target, body, headers)

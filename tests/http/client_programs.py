@@ -1,4 +1,4 @@
-"""What the real clients of others are made to ask: programs of their environments, which print one JSON object.
+"""Programs that make the real clients of others ask, each in its own environment, which print one JSON object.
 
 Each is given the port; the models are `lr` (three columns of numbers, two classes) and `shop/basket` (named columns).
 """

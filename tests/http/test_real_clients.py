@@ -121,7 +121,7 @@ async def front(engine: Engine) -> AsyncIterator[RunningFront]:
 
 
 async def said_by(client: str, program: str, front: RunningFront) -> Any:
-    """What a client's program has printed."""
+    """The object that a client's program has printed."""
     python = await asyncio.to_thread(environment, client)
     process = await asyncio.create_subprocess_exec(
         str(python), "-W", "ignore", "-c", program, str(front.port), stdout=-1, stderr=-1, env={"HOME": "/nonexistent"}

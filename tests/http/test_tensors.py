@@ -31,7 +31,7 @@ def arrays(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 def as_sent(values: Any) -> Any:
-    """What Python's json writes of an array's values."""
+    """An array's values as Python's json writes them."""
     return json.dumps(values).encode()
 
 
