@@ -13,7 +13,6 @@ from console.engine.local import Engine
 from console.errors import DeadlineError, NotReadyError, NotServedError
 from console.records import InferRequest, ServedState
 from console.serving.endpoint import Endpoint
-from tests.engine.conftest import until
 from tests.engine.serving import PATIENT, asking, scanned
 
 ROWS = np.random.default_rng(3).normal(size=(5, 3))
