@@ -15,7 +15,7 @@ from console.http.ask import Asked, ask
 from console.http.csv_table import read_csv
 from console.http.errors import Refused
 from console.http.inputs import Inputs, from_objects, from_table
-from console.http.json_body import json_response, read_json
+from console.http.json_body import aside, json_response, read_json
 from console.http.messages import JSON, TEXT, Request, Response
 from console.http.operations import ASKED, Operation
 from console.http.routing import Route
@@ -57,7 +57,7 @@ _HEAD = msgspec.json.Decoder(InvocationHead)
 
 async def invocations(request: Request, engine: EngineApi) -> Response:
     """POST invocations, POST models/{name}/invocations."""
-    inputs = _inputs(request)
+    inputs = await aside(len(request.body), _inputs, request)
     answer = await ask(request, engine, Asked(await _model(request, engine)), inputs)
     found = outputs(answer, nan=None)
     return json_response(InvocationAnswer(next(iter(found.values()))))

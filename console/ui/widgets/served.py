@@ -138,7 +138,7 @@ def model_words(model: ServedModel, statistics: Sequence[ModelStatistics], width
 
 
 def _held(version: ServedVersion) -> str:
-    """Memory and processor that its workers use: `210 MB, 12% cpu`."""
+    """What its workers hold and use: `210M, 12% cpu`."""
     memory = version.memory
     if memory is None:
         return ""
@@ -147,7 +147,7 @@ def _held(version: ServedVersion) -> str:
 
 
 def _version(version: ServedVersion, statistics: Sequence[ModelStatistics], width: int) -> Content:
-    """`● 7  available  90 %  stable  12,345 answered  3 failed  210 MB  9f2c41d0`."""
+    """`● 7  available  90 %  stable  12,345 answered  3 failed  210M  9f2c41d0`."""
     glyph, style = _SIGNS[version.state]
     counts = next((one for one in statistics if one.version == version.version), None)
     asked = f"{counts.success.count:,} answered, {counts.fail.count:,} failed" if counts is not None else ""
