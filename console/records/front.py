@@ -26,8 +26,8 @@ class FrontSettings:
     """All a front is told before it confines itself.
 
     `engine` is the descriptor of the line its calls go through; `certificate` and `key` are PEM; `uid` and `gid` whom
-    root's front becomes. `anonymous` lets anybody ask on every socket. `origins` are the sites that browsers may ask
-    from. `body` is the largest body in bytes, `bodies` of all that are held at once.
+    root's front becomes. `anonymous` lets anybody ask on every socket. `body` is the largest body in
+    bytes, `bodies` of all that are held at once.
     """
 
     engine: int
@@ -37,7 +37,6 @@ class FrontSettings:
     uid: int | None = None
     gid: int | None = None
     anonymous: bool = False
-    origins: tuple[str, ...] = ()
     body: int = 64 << 20
     bodies: int = 512 << 20
     connections: int = 1000

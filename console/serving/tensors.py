@@ -18,7 +18,6 @@ DATATYPES: Mapping[str, str] = {dtype: name for name, dtype in NUMPY_DTYPES.item
 """The datatypes of the protocol by numpy's names."""
 _CODES = dict(zip(NUMPY_DTYPES, "?BHIQbhiqefd", strict=True))
 _SIZES = {name: struct.calcsize(f"<{code}") for name, code in _CODES.items()}
-_NAMES_TOLD = 3
 
 
 class Found(NamedTuple):
