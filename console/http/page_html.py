@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from console import __version__
 from console.http.answers import SCORES
 from console.http.json_body import encode
 from console.http.named import newest_first
+from console.http.page_examples import command, example_rows
 from console.http.page_style import STYLE
 from console.records import Durations, ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
 
@@ -48,13 +49,13 @@ def page(
     asked: FormAnswer,
 ) -> bytes:
     """The whole document."""
-    ready = sum(model.ready for model in models)
+    counted = _counted(models)
     detail = _detail(chosen, asked) if chosen is not None else _notice(asked)
     title = f"{chosen.name} · model-console" if chosen is not None else "model-console"
     text = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>
-<header><h1><a href="/">model-console</a></h1><p>{ready} of {len(models)} models ready</p>
+<header><h1><a href="/">model-console</a></h1><p>{counted}</p>
 <nav><a href="/openapi.json">OpenAPI</a><a href="/metrics">Metrics</a></nav></header>
 <main{' class="split"' if chosen is not None else ""}>
 {_table(models, statistics, chosen)}{detail}</main>
@@ -62,6 +63,14 @@ def page(
 <code>/v1</code>, MLflow at <code>/invocations</code></footer></body></html>
 """
     return text.encode("utf-8", "replace")
+
+
+def _counted(models: Sequence[ServedModel]) -> str:
+    """How many models there are, and how they stand."""
+    loaded, ready = sum(model.loaded for model in models), sum(model.ready for model in models)
+    words = [f"{len(models):,} model{'' if len(models) == 1 else 's'}", f"{loaded:,} loaded"]
+    words += [f"{ready - loaded:,} on demand"] if ready > loaded else []
+    return " · ".join(words)
 
 
 def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics], chosen: ServedModel | None) -> str:
@@ -82,7 +91,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     own = [item for item in statistics if item.name == model.name]
     requests = sum(item.success.count + item.fail.count for item in own)
     link = "/?" + urlencode({"model": model.name})
-    failed = not model.ready and bool(model.reason) and _waiting(model)[2] == "bad"
+    failed = not model.loaded and bool(model.reason) and _waiting(model)[2] == "bad"
     reason = f'<div class="small soft">{escape(model.reason)}</div>' if failed else ""
     more = ""
     if not short:
@@ -104,7 +113,7 @@ _ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
-    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.ready else _waiting(model)
+    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.loaded else _waiting(model)
     return f'<span class="state {colour}">{glyph} {word}</span>'
 
 
@@ -133,7 +142,7 @@ def _detail(model: ServedModel, asked: FormAnswer) -> str:
         f"{_notice(asked)}{_answer(asked)}"
         f'<div class="pad"><h3>Try it</h3>{_form(model, asked)}</div>'
         f'<div class="pad"><h3>Versions</h3>{_versions(model)}</div>'
-        f"{_curl(model, asked.host)}</section>"
+        f"{_terminal(model, asked.host)}</section>"
     )
 
 
@@ -194,7 +203,7 @@ def _form(model: ServedModel, asked: FormAnswer) -> str:
         for at, name in enumerate(names)
     )
     rows = escape(asked.fields.get("rows", ""))
-    example = escape(_example(model))
+    example = escape(example_rows(model))
     area = (
         f'<label>Rows in JSON, a list for each<textarea name="rows" spellcheck="false" placeholder="{example}">{rows}'
         "</textarea></label>"
@@ -274,21 +283,6 @@ def _value(value: Any) -> str:
     return escape(value if isinstance(value, str) else encode(value).decode())
 
 
-def _example(model: ServedModel) -> str:
-    width = model.signature.n_features or 3
-    return encode([[0.0] * min(width, 8)]).decode() + (" …" if width > 8 else "")
-
-
-def _curl(model: ServedModel, host: str) -> str:
-    """A command that asks for one row of zeros, where it is known how many."""
-    width = model.signature.n_features
-    if not width:
-        return ""
-    path = quote(model.name, safe="")
-    zeros = ", ".join(["0"] * width)
-    command = (
-        f"curl {host}/v2/models/{path}/infer -d '\n"
-        f'{{"inputs": [{{"name": "inputs", "shape": [1, {width}],\n'
-        f'  "datatype": "FP64", "data": [{zeros}]}}]}}\''
-    )
-    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(command)}</pre></div>'
+def _terminal(model: ServedModel, host: str) -> str:
+    text = command(model, host)
+    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(text)}</pre></div>' if text else ""

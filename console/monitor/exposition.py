@@ -152,7 +152,7 @@ def _version_families(exposed: Exposed) -> Iterator[Family]:
     weight = _family("version_weight_ratio", "gauge", "Share of the requests that name no version.")
     ready = _family("model_ready", "gauge", "Whether a request without a version is answered now.")
     active = {one.model for one in exposed.requests}
-    shown = [one for one in exposed.served if one.ready or one.path in exposed.workers or one.name in active]
+    shown = [one for one in exposed.served if one.loaded or one.path in exposed.workers or one.name in active]
     for model in shown[:_MOST_MODELS]:
         labels: Labels = (("model", model.name),)
         ready.add(labels, float(model.ready))

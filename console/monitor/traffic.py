@@ -59,6 +59,7 @@ class ModelTraffic:
         self.failed: deque[RequestOutcome] = deque(maxlen=_FAILED)
         self.last = 0.0
         self.failed_last = False
+        self.failed_at = 0.0
         self.last_error = ""
 
     def version(self, version: str) -> VersionCounts:
@@ -83,7 +84,7 @@ class ModelTraffic:
             recent.worker.measured() if recent else None,
             recent.queue.measured() if recent else None,
             recent.batch if recent and recent.whole.count else 0.0,
-            failures > 0 or (self.failed_last and now - self.last < _FAILS_FOR),
+            failures > 0 or (self.failed_last and now - self.failed_at < _FAILS_FOR),
             self.last_error,
         )
 
@@ -183,6 +184,6 @@ class Traffic:
         model.recorder.request_error(fault=fault)
         model.failed.append(outcome)
         if fault:
-            model.failed_last = True
+            model.failed_last, model.failed_at = True, outcome.when
             model.last_error = outcome.message
             self._on_failure(outcome)

@@ -165,9 +165,14 @@ class ServedModel:
     """Names, datatypes and shapes of the inputs (-1 = any number), as far as they are known."""
     outputs: tuple[Tensor, ...] = ()
     ready: bool = False
-    """Whether a request without a version is answered now."""
+    """Whether a request without a version is answered now, by what is loaded or by what the request loads."""
     reason: str = ""
-    """Why it is not ready."""
+    """Why it is not loaded."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the current version is loaded and answers."""
+        return any(one.current and one.state is ServedState.AVAILABLE for one in self.versions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ async def scanned(engine: Engine) -> None:
 async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_path(engine: Engine) -> None:
     await scanned(engine)
     model = await engine.serving.model("a")
-    assert (model.path, model.ready, model.versions[0].state) == ("a.joblib", False, ServedState.START)
+    assert (model.path, model.ready, model.loaded) == ("a.joblib", True, False)
+    assert (model.versions[0].state, model.reason) == (ServedState.START, model.versions[0].reason)
     together = [engine.serving.infer(asking(ROWS, name)) for name in ("a", "a.joblib", "a")]
     answers = await asyncio.gather(*together)
     view = engine.models.view("a.joblib")
@@ -40,4 +41,4 @@ async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_pa
     with pytest.raises(NotReadyError, match="unloaded"):
         await engine.serving.infer(asking(ROWS))
     assert (await engine.serving.load("a")).ready
-    assert {one.name for one in await engine.serving.models() if one.ready} == {"a"}
+    assert {one.name for one in await engine.serving.models() if one.loaded} == {"a"}
