@@ -14,7 +14,7 @@ from console.http.json_body import encode
 from console.http.named import newest_first
 from console.http.page_examples import command, example_rows
 from console.http.page_style import STYLE
-from console.records import Durations, ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
+from console.records import ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
 
 _STATES = {
     ServedState.START: ("○", "not loaded", "idle"),
@@ -80,10 +80,11 @@ def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics],
     more = "" if chosen is not None else _MORE_HEADS
     return (
         f'<section class="card scroll"><table><thead><tr><th>State</th><th>Model</th>{more}'
-        f'<th class="number wide">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f"{_LATENCY_HEADS}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 
 
+_LATENCY_HEADS = "".join(f'<th class="number wide" title="of the last minute">{one}</th>' for one in ("p50", "p99"))
 _MORE_HEADS = '<th class="wide">Versions</th><th class="wide">Class</th><th class="number wide">Requests</th>'
 
 
@@ -105,7 +106,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     return (
         f"<tr{' class=chosen' if chosen else ''}><td>{_state(model)}</td>"
         f'<td class="name"><a href="{escape(link)}">{escape(model.name)}</a>{reason}</td>{more}'
-        f'<td class="number wide">{_latency(own)}</td></tr>'
+        f"{_latency(own)}</tr>"
     )
 
 
@@ -129,11 +130,11 @@ def _waiting(model: ServedModel) -> tuple[str, str, str]:
     return "✖", "not ready", "bad"
 
 
-def _latency(statistics: Iterable[ModelStatistics]) -> str:
-    """The mean of the requests that were answered."""
-    durations = [item.success for item in statistics]
-    whole = Durations(sum(item.count for item in durations), sum(item.ns for item in durations))
-    return f"{whole.ns / whole.count / 1e6:.2f} ms" if whole.count else "–"
+def _latency(statistics: Sequence[ModelStatistics]) -> str:
+    """The times of the last minute in their cells."""
+    recent = next((item.recent for item in statistics if item.recent is not None), None)
+    told = ("–", "–") if recent is None else (f"{recent.p50:.2f} ms", f"{recent.p99:.2f} ms")
+    return "".join(f'<td class="number wide">{one}</td>' for one in told)
 
 
 def _detail(model: ServedModel, asked: FormAnswer) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from backends.core.inspection import Json, Signature
+from console.records.workers import Quantiles
 
 Datatype = Literal[
     "BOOL",
@@ -226,6 +227,8 @@ class ModelStatistics:
     compute: Durations = Durations()
     errors: dict[str, int] = field(default_factory=dict)
     batches: dict[int, Durations] = field(default_factory=dict)
+    recent: Quantiles | None = None
+    """The whole times of what all versions of the model answered in the last minute."""
 
 
 TokenRole = Literal["view", "infer", "operate", "administer"]
