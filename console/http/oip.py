@@ -122,8 +122,12 @@ async def model_ready(request: Request, engine: EngineApi) -> Response:
     """GET v2/models/{name}[/versions/{version}]/ready."""
     model = await engine.serving.model(model_name(request))
     version = find_version(model, version_of(request))
-    answers = model.ready if version is None else version.state is ServedState.AVAILABLE
-    reason = "" if answers else (model.reason if version is None else version.reason) or "it is not loaded"
+    if version is None:
+        answers, reason = model.ready, model.reason
+    else:
+        on_demand = version.current and version.state is ServedState.START and model.ready
+        answers, reason = version.state is ServedState.AVAILABLE or on_demand, version.reason
+    reason = reason or ("" if answers else "it is not loaded")
     return json_response(ModelReady(model.name, answers, reason), 200 if answers else NOT_READY)
 
 
