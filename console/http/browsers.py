@@ -15,6 +15,8 @@ _HEADERS = "Authorization, Content-Type, Content-Encoding, Inference-Header-Cont
 _EXPOSED = "Inference-Header-Content-Length, Retry-After, X-Request-Id"
 _ADDRESS = re.compile(rb"[0-9.]+")
 _READS = ("GET", "HEAD", "OPTIONS")
+_SIGNS = (b"accept-language", b"origin", b"referer", b"sec-fetch-site", b"upgrade-insecure-requests")
+"""Headers that browsers send and programs do not. A page may change its User-Agent; it cannot be rid of the first."""
 
 
 class Browsers:
@@ -26,10 +28,12 @@ class Browsers:
     def check(self, headers: Mapping[bytes, bytes], method: str, *, local: bool) -> None:
         """Raises Refused (403) where a page of another site has its browser send something, or has made its own name
         one of this machine (`local` = the socket is for this machine) to read what is answered."""
-        if local and headers.get(b"user-agent", b"").startswith(b"Mozilla/") and b"authorization" not in headers:
-            _check_host(headers.get(b"host", b"").lower())
         origin = headers.get(b"origin")
-        if origin is None or method in _READS or origin in self._origins:
+        if origin in self._origins:
+            return
+        if local and b"authorization" not in headers and _is_browsers(headers):
+            _check_host(headers.get(b"host", b"").lower())
+        if origin is None or method in _READS:
             return
         if origin == b"null" or _host(origin) != headers.get(b"host", b"").lower():
             raise Refused(403, "pages of other sites may not ask here", code="refused")
@@ -56,6 +60,10 @@ class Browsers:
             allowed = (origin or b"").decode("ascii", "replace")
             more = (*more, ("Access-Control-Allow-Origin", allowed), ("Access-Control-Expose-Headers", _EXPOSED))
         return replace(response, headers=(*response.headers, *more))
+
+
+def _is_browsers(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"user-agent", b"").startswith(b"Mozilla/") or any(sign in headers for sign in _SIGNS)
 
 
 def _check_host(host: bytes) -> None:
