@@ -30,7 +30,8 @@ _WAITS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before it is started again, by how often it died in a row."""
 _STEADY_S = 60.0
 """One that lived so long did not die at its start."""
-_START_S = 30.0
+_START_S = 120.0
+"""How long a front may take to accept on a machine that does much else; without it there is no service."""
 _MOST = 1 << 20
 
 
