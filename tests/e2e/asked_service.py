@@ -74,6 +74,11 @@ class Callers:
         elif ended == float("inf"):
             self._down[-1] = (began, now)
 
+    def take_faults(self) -> list[str]:
+        """The faults since they were taken last."""
+        taken, self.faults = self.faults, []
+        return taken
+
     def answered_since(self, before: int) -> bool:
         """Whether more right answers come than there were."""
         until = time.monotonic() + LIMIT_S

@@ -182,6 +182,10 @@ class Kept:
     def back(self) -> list[str]:
         """Wait until all that was loaded answers and the console shows this engine."""
         found = []
+        _waited(lambda: self._engine.poll() is not None or not self._unready())
+        if self._engine.poll() is not None:
+            found.append(f"the engine ended by itself, with {self._engine.returncode}")
+            self.start()
         if not _waited(lambda: not self._unready()):
             found.append(f"not loaded again: {self._unready()}")
         if not _waited(lambda: (one := running(self.store)) is not None and one.pid == self._engine.pid):

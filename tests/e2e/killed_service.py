@@ -38,12 +38,13 @@ def series(rounds: int, *, seed: int, place: Path, victims: tuple[str, ...] = VI
                 begun = time.monotonic()
                 found = one_round(kept, asking, answers, victim, chance)
                 lost[victim] += 1
+                found += asking.take_faults()
                 faults += [f"round {number}, {victim}: {fault}" for fault in found]
                 print(
                     f"{number + 1}/{rounds} {victim:<8} {time.monotonic() - begun:5.1f} s  {found or 'held'}",
                     flush=True,
                 )
-        faults += asking.faults
+        faults += asking.take_faults()
         report(lost, asking, kept, faults)
     return faults
 
