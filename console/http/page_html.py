@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from console import __version__
 from console.http.answers import SCORES
-from console.http.json_body import encode
+from console.http.json_text import encode
 from console.http.named import newest_first
 from console.http.page_examples import command, example_rows
 from console.http.page_style import STYLE
