@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,11 @@ from tests.benchmarks.figures import Figure
 PATH = "a.pkl"
 RECIPE = '[serve]\nload = "start"\n[data]\ntrain = "train.csv"\nholdout = "train.csv"\ntarget = "y"\n'
 BODY = {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [0.0, 0.0, 0.0]}]}
+VALUES = {"1": 1.0, "2": 2.0}
+"""The answer of each version."""
 CALLERS = 8
 
 Address = tuple[str, int]
-Serving = Callable[[Path], AbstractContextManager[Address]]
 
 
 @dataclass
@@ -55,9 +55,10 @@ def main() -> None:
     parser = figures.parser(__doc__)
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second in all")
     parser.add_argument("--swaps", type=int, default=50, help="so many promotions, and so many rollbacks")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two of them")
     parser.add_argument("--quiet-seconds", type=float, default=10.0)
     given = parser.parse_args()
-    quiet, busy, took = asyncio.run(measured(service.serving, given))
+    quiet, busy, took = asyncio.run(measured(given))
     found = [Figure("quiet: p99", "ms", (quiet.p99(),)), Figure("swapping: p99", "ms", (busy.p99(),), "quiet: p99")]
     found.append(Figure("one promotion or rollback", "ms", tuple(took)))
     found += [Figure(name, "requests", (float(value),)) for name, value in counts(busy).items()]
@@ -70,18 +71,18 @@ def counts(asked: Asked) -> dict[str, int]:
     return {"answered": len(asked.milliseconds), "lost": asked.lost.total(), "mixed": asked.mixed}
 
 
-async def measured(serving: Serving, given: argparse.Namespace) -> tuple[Asked, Asked, list[float]]:
+async def measured(given: argparse.Namespace) -> tuple[Asked, Asked, list[float]]:
     """Requests while nothing else happens, requests while versions change, and milliseconds of each change."""
     with tempfile.TemporaryDirectory() as scratch:
         store = Path(scratch) / "store"
         fill(store)
-        with serving(store) as address:
+        with service.serving(store) as address:
             engine = await require(store)
             try:
                 await prepare(engine)
                 quiet = await asked_while(address, given.rate, lambda: asyncio.sleep(given.quiet_seconds))
                 took: list[float] = []
-                busy = await asked_while(address, given.rate, lambda: swapped(engine, given.swaps, took))
+                busy = await asked_while(address, given.rate, lambda: swapped(engine, given.swaps, given.pause, took))
             finally:
                 await engine.close()
     return quiet, busy, took
@@ -103,7 +104,7 @@ async def prepare(engine: RemoteEngine) -> None:
     await engine.serving.load("a", "1")
 
 
-async def swapped(engine: RemoteEngine, swaps: int, took: list[float]) -> None:
+async def swapped(engine: RemoteEngine, swaps: int, pause: float, took: list[float]) -> None:
     """Go back to version 1 and forth to 2 so often, and move a label and shares of the traffic between."""
     for turn in range(swaps):
         for version, other in ((1, 2), (2, 1)):
@@ -115,6 +116,7 @@ async def swapped(engine: RemoteEngine, swaps: int, took: list[float]) -> None:
             settings = (await engine.serving.model("a")).settings
             moved = replace(settings, labels={"stable": other}, weights={str(other): 0.1 * (turn % 5)})
             await engine.serving.configure("a", moved)
+            await asyncio.sleep(pause)
 
 
 async def asked_while(address: Address, rate: float, work: Callable[[], Awaitable[None]]) -> Asked:
@@ -158,10 +160,6 @@ def _judge(asked: Asked, head: bytes, body: bytes) -> None:
     version, (value,) = answer["model_version"], numpy.ravel(answer["outputs"][0]["data"])
     asked.versions[version] += 1
     asked.mixed += value != VALUES.get(version)
-
-
-VALUES = {"1": 1.0, "2": 2.0}
-"""The answer of each version."""
 
 
 if __name__ == "__main__":
