@@ -77,6 +77,8 @@ class Front:
                 self._tls.use(order.certificate, order.key)
             except CertificateError as error:
                 self._line.say(FrontReport("warning", f"{error}; the former certificate stays in use"))
+            else:
+                self._line.say(FrontReport("renewed", order.certificate))
 
     async def _drain(self) -> None:
         """Accept no more, answer what was asked, say so, and end."""

@@ -54,9 +54,10 @@ class FrontOrder:
 
 @dataclass(frozen=True, slots=True)
 class FrontReport:
-    """Front to engine: it accepts, it could not start, it has something to warn of, or all it was asked is answered."""
+    """Front to engine: it accepts, it could not start, it has something to warn of, it uses the certificate in
+    `message`, or all it was asked is answered."""
 
-    report: Literal["ready", "refused", "warning", "drained"]
+    report: Literal["ready", "refused", "warning", "renewed", "drained"]
     message: str = ""
     layers: tuple[tuple[str, bool, str], ...] = ()
     """Layers of its sandbox: name, whether it is on, and how it is known or why not."""
