@@ -45,7 +45,7 @@ def read_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 async def aside(size: int, read: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-    """What `read` makes of JSON of this size: of much of it on a thread, so that others are answered meanwhile."""
+    """The reading of JSON of this size: of much of it on a thread, so that others are answered meanwhile."""
     return read(*args, **more) if size < _LARGE else await asyncio.to_thread(read, *args, **more)
 
 

@@ -138,7 +138,7 @@ def model_words(model: ServedModel, statistics: Sequence[ModelStatistics], width
 
 
 def _held(version: ServedVersion) -> str:
-    """Memory and processor that its workers use: `210M, 12% cpu`."""
+    """Memory and processor time of its workers: `210M, 12% cpu`."""
     memory = version.memory
     if memory is None:
         return ""
