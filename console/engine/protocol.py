@@ -236,11 +236,6 @@ def hello(root: str, instance: str = "", body: int = 0) -> Hello:
     return Hello(PROTOCOL, console.__version__, root, os.getpid(), instance, body)
 
 
-def error_body(record: ErrorRecord) -> tuple[bytes, bool]:
-    """An error as bytes."""
-    return to_body(record)
-
-
 def error_from_body(body: Body, json: bool) -> Exception:
     """The error that is to be raised. Raises ValueError."""
     return codec.error_from(from_body(body, json, ErrorRecord, _decoder(ErrorRecord)))

@@ -48,19 +48,10 @@ class _Known:
 class Application:
     """Answers requests with the handlers of a table, and with errors as JSON."""
 
-    def __init__(
-        self,
-        router: Router,
-        metrics: Router,
-        callers: Callers,
-        limits: Limits,
-        held: Held,
-        origins: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, router: Router, metrics: Router, callers: Callers, limits: Limits, held: Held) -> None:
         self._routers = (router, metrics)
         self._callers = callers
         self._limits, self._held = limits, held
-        self._browsers = browsers.Browsers(origins)
         self._count = itertools.count(1)
         self._life = os.urandom(6).hex()
 
@@ -69,11 +60,11 @@ class Application:
         identity = self._identity(message.headers.get(b"x-request-id"))
         known = _Known(identity.decode("ascii"))
         try:
-            self._browsers.check(message.headers, message.method, local=origin.local)
+            browsers.check(message.headers, message.method, local=origin.local)
             response = await self._asked(message, origin, peer, known)
         except Exception as error:
             response = self._failed(error, known, peer)
-        return self._browsers.marked(response, message.headers), identity
+        return response, identity
 
     def refuse(self, refused: Refused) -> tuple[Response, bytes]:
         """The response to what could not be read, and an id."""
@@ -84,7 +75,7 @@ class Application:
         """The answer of the handler, for whoever may ask it."""
         match = self._match(message, origin)
         if message.method == "OPTIONS":
-            return self._browsers.options(match.allow, message.headers)
+            return Response(204, headers=(("Allow", match.allow),))
         route = match.route(message.method)
         known.model = match.params.get("name", "")
         known.what = f"{message.method} {route.pattern}"

@@ -6,6 +6,7 @@ import asyncio
 import select
 import socket
 from collections import deque
+from collections.abc import Iterator
 from typing import Protocol, cast
 
 from console.http import responses
@@ -20,6 +21,7 @@ _AT_ONCE = 16 << 10
 """Bytes that are read in one go, which bounds how many requests come of them."""
 _LINGERING = 64
 """How many connections over the limit are told so at leisure; the others are closed at once."""
+_TOO_MANY = Refused(503, "there are too many connections", code="overloaded")
 _CLOSE = b"Connection: close\r\n"
 _KEEP = b"Connection: keep-alive\r\n"
 
@@ -58,6 +60,10 @@ class Counted(Protocol):
         """Whether it may be ended to make room."""
         ...
 
+    def is_slow(self, now: float) -> bool:
+        """Whether half of what it should send has come, and the rest is late."""
+        ...
+
     @property
     def since(self) -> float:
         """When it became what it is."""
@@ -69,6 +75,10 @@ class Counted(Protocol):
 
     def close(self) -> None:
         """End it once what was written has left."""
+        ...
+
+    def make_room(self) -> None:
+        """End it for another one, and say so where that can be said."""
         ...
 
     def abort(self) -> None:
@@ -101,6 +111,13 @@ class Connection(asyncio.Protocol):
         """Whether nothing was asked that is not answered, and nothing is being asked."""
         return self._task is None and self._reader.reading is None and not self._closing
 
+    def is_slow(self, now: float) -> bool:
+        """Whether half of a request has come, and the rest is late."""
+        reading, limits = self._reader.reading, self._limits
+        if reading is None or self._task is not None or self._closing:
+            return False
+        return now >= self._since + limits.crowded_s + reading.size / limits.slowest
+
     @property
     def since(self) -> float:
         """When it became what it is."""
@@ -115,7 +132,7 @@ class Connection(asyncio.Protocol):
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._all.enter(self):
-            self._end_with(Refused(503, "there are too many connections", code="overloaded"))
+            self._end_with(_TOO_MANY)
 
     def data_received(self, data: bytes) -> None:
         """Read on; begin to answer what is whole."""
@@ -193,6 +210,11 @@ class Connection(asyncio.Protocol):
         self._closing = True
         if self._transport is not None:
             self._transport.close()
+
+    def make_room(self) -> None:
+        """End it for another one, and say so."""
+        self._end_with(_TOO_MANY)
+        self.close()
 
     def abort(self) -> None:
         """End it now."""
@@ -330,14 +352,23 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
+    def __iter__(self) -> Iterator[Counted]:
+        return iter(self._open)
+
     def enter(self, connection: Counted) -> bool:
-        """Count a connection in; where they are too many, the one that was idle longest makes room, if there is one."""
+        """Count a connection in; where they are too many, the slowest with half a request makes room, else the one that
+        was idle longest, if there is one."""
         full = len(self._open) >= self.limits.connections
         self._open[connection] = None
         self._empty.clear()
         if not full:
             return True
-        idle = [one for one in self._open if one.is_idle and one is not connection]
+        others = [one for one in self._open if one is not connection]
+        now = self.now()
+        if slow := [one for one in others if one.is_slow(now)]:
+            min(slow, key=lambda one: one.since).make_room()
+            return True
+        idle = [one for one in others if one.is_idle]
         if not idle:
             return False
         min(idle, key=lambda one: one.since).close()

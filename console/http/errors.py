@@ -20,6 +20,7 @@ from console.errors import (
     OverloadedError,
     UsageError,
 )
+from console.http.json_text import encode
 from console.http.messages import Response
 from console.records import Principal
 
@@ -118,24 +119,6 @@ def defect(request_id: str) -> Response:
         "request_id": request_id or None,
     }
     return Response(500, (encode(told),))
-
-
-def encode(value: Any) -> bytes:
-    """JSON; text that no UTF-8 holds is written with replacement characters."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_clean(value))
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_clean(key): _clean(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(one) for one in value]
-    return value
 
 
 def _retry(error: ConsoleError) -> tuple[tuple[str, str], ...]:

@@ -40,9 +40,7 @@ class Front:
         limits = Limits(body=settings.body, bodies=settings.bodies, connections=settings.connections)
         self._callers = Callers(self._engine, asyncio.get_running_loop().time, anonymous=settings.anonymous)
         held = Held(settings.bodies)
-        application = Application(
-            Router(routes.ROUTES), Router(routes.METRICS), self._callers, limits, held, settings.origins
-        )
+        application = Application(Router(routes.ROUTES), Router(routes.METRICS), self._callers, limits, held)
         self._connections = Connections(application, limits, held)
 
     async def start(self) -> None:
@@ -78,6 +76,8 @@ class Front:
                 self._tls.use(order.certificate, order.key)
             except CertificateError as error:
                 self._line.say(FrontReport("warning", f"{error}; the former certificate stays in use"))
+            else:
+                self._line.say(FrontReport("renewed", order.certificate))
 
     async def _drain(self) -> None:
         """Accept no more, answer what was asked, say so, and end."""

@@ -50,6 +50,14 @@ class Handshake(asyncio.Protocol):
     def look(self, now: float) -> None:
         """Nothing: a handshake has a time limit of its own."""
 
+    def is_slow(self, now: float) -> bool:
+        """Whether it takes longer than is waited for where there are as many as may be."""
+        return now >= self.since + self._all.limits.crowded_s
+
+    def make_room(self) -> None:
+        """End it now: nothing can be said before it is encrypted."""
+        self.abort()
+
     def close(self) -> None:
         """End it now."""
         self.abort()

@@ -14,7 +14,8 @@ class Limits:
     A body gets `body_s` and the time its bytes take at `slowest` bytes a second, a response `write_s` and that.
     `bodies` is what all bodies together may hold; `pipelined` how many requests of a connection wait before no more is
     read from it; `linger_s` how long what a refused client still sends is read and thrown away, so that it gets to see
-    the answer.
+    the answer. Where there are as many connections as may be, half a request that has waited for `crowded_s`, and for
+    the time its bytes take, makes room.
     """
 
     head: int = 64 << 10
@@ -27,6 +28,7 @@ class Limits:
     write_s: float = 30.0
     idle_s: float = 75.0
     linger_s: float = 3.0
+    crowded_s: float = 2.0
     slowest: int = 64 << 10
     connections: int = 1000
     pipelined: int = 16

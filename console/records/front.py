@@ -26,8 +26,8 @@ class FrontSettings:
     """All a front is told before it confines itself.
 
     `engine` is the descriptor of the line its calls go through; `certificate` and `key` are PEM; `uid` and `gid` whom
-    root's front becomes. `anonymous` lets anybody ask on every socket. `origins` are the sites that browsers may ask
-    from. `body` is the largest body in bytes, `bodies` of all that are held at once.
+    root's front becomes. `anonymous` lets anybody ask on every socket. `body` is the largest body in
+    bytes, `bodies` of all that are held at once.
     """
 
     engine: int
@@ -37,7 +37,6 @@ class FrontSettings:
     uid: int | None = None
     gid: int | None = None
     anonymous: bool = False
-    origins: tuple[str, ...] = ()
     body: int = 64 << 20
     bodies: int = 512 << 20
     connections: int = 1000
@@ -55,9 +54,10 @@ class FrontOrder:
 
 @dataclass(frozen=True, slots=True)
 class FrontReport:
-    """Front to engine: it accepts, it could not start, it has something to warn of, or all it was asked is answered."""
+    """Front to engine: it accepts, it could not start, it has something to warn of, it uses the certificate in
+    `message`, or all it was asked is answered."""
 
-    report: Literal["ready", "refused", "warning", "drained"]
+    report: Literal["ready", "refused", "warning", "renewed", "drained"]
     message: str = ""
     layers: tuple[tuple[str, bool, str], ...] = ()
     """Layers of its sandbox: name, whether it is on, and how it is known or why not."""

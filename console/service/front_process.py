@@ -30,7 +30,8 @@ _WAITS_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds before it is started again, by how often it died in a row."""
 _STEADY_S = 60.0
 """One that lived so long did not die at its start."""
-_START_S = 30.0
+_START_S = 120.0
+"""How long a front may take to accept on a machine that does much else; without it there is no service."""
 _MOST = 1 << 20
 
 
@@ -49,6 +50,8 @@ class FrontProcess:
         self._sockets = sockets
         self._server = server
         self._say = say
+        self._offered: dict[str, str] = {}
+        """Keys of certificates that are not known to be in use yet."""
         self._ending = False
         self._child: FrontChild | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -64,10 +67,16 @@ class FrontProcess:
         self._keeping = asyncio.ensure_future(self._keep_going(child))
 
     def renew(self, certificate: str, key: str) -> None:
-        """Use another certificate for new connections."""
-        self.settings = replace(self.settings, certificate=certificate, key=key)
+        """Use another certificate for new connections, if the front finds that it can."""
+        self._offered[certificate] = key
         if self._child is not None:
             self._child.send(FrontOrder("certificate", certificate, key))
+
+    def _renewed(self, certificate: str) -> None:
+        """Have the next front begin with what this one uses."""
+        if key := self._offered.get(certificate):
+            self.settings = replace(self.settings, certificate=certificate, key=key)
+            self._offered.clear()
 
     async def close(self, drain_s: float) -> None:
         """Have it accept no more and answer what it was asked, within so many seconds; then it is gone."""
@@ -86,6 +95,7 @@ class FrontProcess:
             self._server.adopt(ours, front=True)
             listeners = (one.fd for one in self.settings.listeners)
             child = self._child = FrontChild.start((theirs.fileno(), *listeners), self._say)
+            child.on_renewed = self._renewed
             child.send(replace(self.settings, engine=theirs.fileno()))
         await child.ready(_START_S)
         return child
@@ -122,6 +132,7 @@ class FrontChild:
         loop = asyncio.get_running_loop()
         self.pid = process.pid
         self.over: asyncio.Future[str] = loop.create_future()
+        self.on_renewed: Callable[[str], None] = lambda _certificate: None
         self._process = process
         self._say = say
         self._pidfd = os.pidfd_open(process.pid)
@@ -196,6 +207,8 @@ class FrontChild:
     def _hear(self, report: FrontReport) -> None:
         if report.report == "warning":
             self._say(f"HTTP front: {report.message}", "attention")
+        elif report.report == "renewed":
+            self.on_renewed(report.message)
         elif not self._ready.done() and report.report == "ready":
             self._ready.set_result(None)
         elif not self._ready.done() and report.report == "refused":

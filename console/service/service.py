@@ -75,7 +75,7 @@ class Service:
         self._owed: dict[str, Loaded] = {}
         """Models that were loaded before and could not be loaded yet."""
         self._loading = True
-        self._is_ready = False
+        self._ready = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._hurry = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -131,7 +131,7 @@ class Service:
         """How this process stands."""
         lock = self._lock.facts
         users = self._server.users
-        names = tuple(sorted(map(_name_of, set(users))))
+        names = tuple(sorted(map(_name_of, users)))
         return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, names, len(users))
 
     # its life
@@ -143,9 +143,9 @@ class Service:
         if loading.done() and (error := loading.exception()) is not None:
             self._unforeseen(error)
         if not told.done():
-            self._is_ready = True
             gc.freeze()  # what is there by now stays: a collector that looks at all of it holds up every request
             self._notifier.ready(self._words())
+            self._ready.set()
         await told
 
     async def _load(self) -> None:
@@ -217,11 +217,12 @@ class Service:
         self._told_to_end.set()
 
     def _reload_soon(self) -> None:
-        if self._is_ready:
-            self._start(self._reload())
+        self._start(self._reload())
 
     async def _reload(self) -> None:
-        """Read configuration, policy, tokens and certificates again; what cannot be read leaves things as they are."""
+        """Read configuration, policy, tokens and certificates again; what cannot be read leaves things as they are.
+        Where all is not ready yet, once it is."""
+        await self._ready.wait()
         self._notifier.reloading()
         try:
             self._settings = await asyncio.to_thread(load_settings)

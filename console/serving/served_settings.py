@@ -96,11 +96,12 @@ def from_recipe(path: str, serve: Serve) -> ServeSettings:
 
 
 def default_name(path: str) -> str:
-    """The name of a model whose recipe has none: its path without what its file name ends with."""
+    """The name of a model whose recipe has none: its path without what its file name ends with; bytes that are no
+    UTF-8 are replaced, since a name is a text."""
     directory, name = os.path.split(path)
     named = recipe_names(name)
     stem = named[-1].removesuffix(RECIPE_SUFFIX) if named else name
-    return os.path.join(directory, stem)
+    return os.fsencode(os.path.join(directory, stem)).decode("utf-8", "replace")
 
 
 def check(settings: ServeSettings) -> None:

@@ -18,7 +18,6 @@ DATATYPES: Mapping[str, str] = {dtype: name for name, dtype in NUMPY_DTYPES.item
 """The datatypes of the protocol by numpy's names."""
 _CODES = dict(zip(NUMPY_DTYPES, "?BHIQbhiqefd", strict=True))
 _SIZES = {name: struct.calcsize(f"<{code}") for name, code in _CODES.items()}
-_NAMES_TOLD = 3
 
 
 class Found(NamedTuple):
@@ -57,6 +56,14 @@ def given(request: InferRequest) -> Given:
     if not tensors:
         raise InputError("the request has no inputs", hint="send a tensor of rows, or rows")
     return _columns(request)
+
+
+def rows_in(request: InferRequest) -> int:
+    """How many rows a request has, right or wrong."""
+    if request.rows is not None:
+        return len(request.rows)
+    shape = request.tensors[0].shape if request.tensors else ()
+    return max(0, shape[0]) if shape else 0
 
 
 def bytes_of(tensor: Tensor) -> int:

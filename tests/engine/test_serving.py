@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from console.engine.local import Engine
 from console.errors import DeadlineError, NotReadyError, NotServedError
 from console.records import InferRequest, ServedState
 from console.serving.endpoint import Endpoint
+from console.serving.served_settings import default_name
 from tests.engine.serving import PATIENT, asking, scanned
 
 ROWS = np.random.default_rng(3).normal(size=(5, 3))
@@ -26,10 +28,16 @@ def store(store: Path) -> Path:
     return store
 
 
+def test_a_file_name_that_is_no_utf8_is_served_by_a_text() -> None:
+    assert default_name(os.fsdecode(b"in/caf\xe9.joblib")) == "in/caf\ufffd"
+    assert default_name("in/café.recipe.joblib") == "in/café.recipe"
+
+
 async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_path(engine: Engine) -> None:
     await scanned(engine)
     model = await engine.serving.model("a")
-    assert (model.path, model.ready, model.versions[0].state) == ("a.joblib", False, ServedState.START)
+    assert (model.path, model.ready, model.loaded) == ("a.joblib", True, False)
+    assert (model.versions[0].state, model.reason) == (ServedState.START, model.versions[0].reason)
     together = [engine.serving.infer(asking(ROWS, name)) for name in ("a", "a.joblib", "a")]
     answers = await asyncio.gather(*together)
     view = engine.models.view("a.joblib")
@@ -46,7 +54,7 @@ async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_pa
     with pytest.raises(NotReadyError, match="unloaded"):
         await engine.serving.infer(asking(ROWS))
     assert (await engine.serving.load("a")).ready
-    assert {one.name for one in await engine.serving.models() if one.ready} == {"a"}
+    assert {one.name for one in await engine.serving.models() if one.loaded} == {"a"}
 
 
 async def test_a_request_that_can_only_look_again_lets_others_on_and_ends_at_its_deadline(

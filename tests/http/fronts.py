@@ -96,7 +96,7 @@ def callers_of(engine: Any, now: Callable[[], float], *, anonymous: bool = False
 
 @asynccontextmanager
 async def listening_here(
-    routes: Iterable[Route], engine: Any, *, limits: Limits | None = None, origins: tuple[str, ...] = ()
+    routes: Iterable[Route], engine: Any, *, limits: Limits | None = None
 ) -> AsyncIterator[tuple[int, Connections]]:
     """Connections of this process at a free port, which routes of the test answer."""
     limits = limits or Limits()
@@ -104,7 +104,7 @@ async def listening_here(
     callers = callers_of(engine, loop.time)
     router = Router(routes)
     held = Held(limits.bodies)
-    connections = Connections(Application(router, router, callers, limits, held, origins), limits, held)
+    connections = Connections(Application(router, router, callers, limits, held), limits, held)
     server = await loop.create_server(lambda: Connection(connections, LOCAL), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], connections

@@ -454,6 +454,26 @@ async def test_a_new_connection_takes_the_place_of_the_one_that_was_idle_longest
             writer.close()
 
 
+@pytest.mark.parametrize("half", [b"GET /echo HTTP/1.1\r\nHo", POST + b"Content-Length: 9\r\n\r\nab"])
+async def test_a_new_connection_takes_the_place_of_half_a_request_that_has_waited(
+    handlers: Handlers, half: bytes
+) -> None:
+    limits = Limits(connections=2, crowded_s=0.0, slowest=1 << 30)
+    async with listening_here(handlers.routes, Engine(), limits=limits) as (port, connections):
+        oldest, one = await asyncio.open_connection("127.0.0.1", port)
+        one.write(GET + b"\r\n")
+        assert (await answer(oldest))[0] == 200
+        waits, two = await asyncio.open_connection("127.0.0.1", port)
+        two.write(half)
+        await until(lambda: sum(one.is_idle for one in connections) == 1)
+        assert statuses(await exchange(port, GET + LAST)) == [200]
+        assert statuses(await waits.read()) == [503]
+        one.write(GET + b"\r\n")
+        assert (await answer(oldest))[0] == 200
+        for writer in (one, two):
+            writer.close()
+
+
 async def test_where_all_are_busy_a_new_connection_is_told_so(handlers: Handlers) -> None:
     async with listening_here(handlers.routes, Engine(), limits=Limits(connections=1)) as (port, _):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -534,29 +554,20 @@ async def test_draining_has_a_bound(here: tuple[int, Connections], handlers: Han
 
 
 @pytest.mark.parametrize(
-    ("origins", "origin", "status"),
-    [
-        ((), b"https://evil.example", 403),
-        ((), b"null", 403),
-        ((), b"http://x", 200),
-        (("https://good.example",), b"https://good.example", 200),
-        (("https://good.example",), b"https://good.example.evil.example", 403),
-    ],
+    ("origin", "status"),
+    [(b"https://evil.example", 403), (b"null", 403), (b"http://x", 403), (b"http://localhost", 403)],
 )
-async def test_pages_of_other_sites_make_no_browser_ask(
-    handlers: Handlers, origins: tuple[str, ...], origin: bytes, status: int
-) -> None:
-    async with listening_here(handlers.routes, Engine(), origins=origins) as (port, _):
+async def test_pages_of_other_sites_make_no_browser_ask(handlers: Handlers, origin: bytes, status: int) -> None:
+    async with listening_here(handlers.routes, Engine()) as (port, _):
         got = await exchange(port, POST + b"Origin: %b\r\nContent-Length: 1\r\n" % origin + LAST + b"a")
-        assert statuses(got) == [status]
-        assert (b"Access-Control-Allow-Origin: https://good.example\r\n" in got) is (bool(origins) and status == 200)
         asked = b"OPTIONS /echo HTTP/1.1\r\n" + HOST + b"Origin: %b\r\n" % origin
-        got = await exchange(port, asked + b"Access-Control-Request-Method: POST\r\n" + LAST)
-        assert (b"Access-Control-Allow-Methods" in got) is (bool(origins) and status == 200)
+        told = await exchange(port, asked + b"Access-Control-Request-Method: POST\r\n" + LAST)
+        assert (statuses(got), statuses(told)) == ([status], [status])
+        assert b"Access-Control" not in got + told
 
 
 @pytest.mark.parametrize(
-    ("host", "agent", "token", "status"),
+    ("host", "agent", "more", "status"),
     [
         (b"localhost:8080", b"Mozilla/5.0", b"", 200),
         (b"models.localhost", b"Mozilla/5.0", b"", 200),
@@ -564,13 +575,16 @@ async def test_pages_of_other_sites_make_no_browser_ask(
         (b"[::1]:8080", b"Mozilla/5.0", b"", 200),
         (b"evil.example:8080", b"Mozilla/5.0", b"", 403),
         (b"evil.example:8080", b"Mozilla/5.0", b"Authorization: Bearer mc_app\r\n", 200),
+        (b"evil.example:8080", b"curl/8", b"Accept-Language: *\r\n", 403),
+        (b"evil.example:8080", b"curl/8", b"Origin: http://evil.example:8080\r\n", 403),
+        (b"evil.example:8080", b"curl/8", b"Referer: http://evil.example:8080/\r\n", 403),
         (b"inference.svc:8080", b"python-requests/2", b"", 200),
     ],
 )
 async def test_a_name_that_another_site_gave_this_machine_gets_no_browser_in(
-    handlers: Handlers, host: bytes, agent: bytes, token: bytes, status: int
+    handlers: Handlers, host: bytes, agent: bytes, more: bytes, status: int
 ) -> None:
     engine = Engine(Tokens(mc_app=Principal("app", "infer")))
     async with listening_here(handlers.routes, engine) as (port, _):
         head = b"GET /echo HTTP/1.1\r\nHost: %b\r\nUser-Agent: %b\r\n" % (host, agent)
-        assert statuses(await exchange(port, head + token + LAST)) == [status]
+        assert statuses(await exchange(port, head + more + LAST)) == [status]

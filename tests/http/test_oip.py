@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -90,6 +92,15 @@ async def test_the_index_has_reasons(client: Asking, body: bytes) -> None:
     found = (await client.post("/v2/repository/index", body)).json
     assert {"name": "<b>broken</b>", "version": "1", "state": "UNAVAILABLE", "reason": "names os.system"} in found
     assert {"name": "churn/lr", "version": "2", "state": "READY", "reason": ""} in found
+
+
+async def test_a_reason_with_a_file_name_that_is_no_utf8_keeps_nobody_from_the_index(
+    serving: Standin, client: Asking
+) -> None:
+    reason = f"cannot read {os.fsdecode(b'caf' + bytes([0xE9]))}"
+    serving.served = [churn(), replace(churn(), name="cafe", ready=False, versions=(), reason=reason)]
+    found = await client.post("/v2/repository/index", b"")
+    assert (found.status, found.json[-1]["reason"]) == (200, "cannot read caf?")
 
 
 async def test_the_index_of_what_is_ready(client: Asking) -> None:

@@ -6,9 +6,11 @@ import asyncio
 import grp
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -22,6 +24,7 @@ from console.engine.remote import RemoteEngine
 from console.errors import OperationError
 from console.records import Changes, WorkerState
 from console.service.runtime import LOCK, SOCKET, running
+from tests.http.certificates import certificate
 from tests.service.serving import Served, command, until
 
 NOBODY = 65534
@@ -52,7 +55,7 @@ def test_from_the_start_to_the_end(store: Path, place: Path) -> None:
         assert len(one.lines) == 1
         code, state, _ = command("status", str(store), "--json")
         assert (code, state["pid"], state["http"], state["models"]) == (0, one.process.pid, [], [])
-        assert (state["clients"], state["attached"]) == (1, [state["user"]])
+        assert (state["clients"], state["attached"]) == (0, [])
         assert state["socket"] == str(place / store_key(store) / SOCKET)
         assert Path(state["socket"]).stat().st_mode & 0o777 == 0o660
         code, _, said = command("serve", str(store), "--no-http")
@@ -145,6 +148,36 @@ def test_the_front_is_started_again_and_ends_with_its_engine(store: Path) -> Non
         (front,) = _fronts(one)
         assert one.end(signal.SIGKILL) == -signal.SIGKILL
         assert psutil.wait_procs([front], timeout=60)[1] == []
+
+
+@pytest.mark.slow
+def test_a_certificate_is_renewed_by_a_signal_and_a_bad_one_is_never_used(store: Path, tmp_path: Path) -> None:
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    old, new, over = certificate("old"), certificate("new"), certificate("over", begins=-3, ends=-1)
+    _written(files, old)
+    options = ("--http", "127.0.0.1:0", "--tls-cert", str(files[0]), "--tls-key", str(files[1]))
+    with Served(store, *options) as one:
+        one.read("serving")
+        _written(files, new)
+        one.process.send_signal(signal.SIGHUP)
+        one.read("certificates were read again")
+        facts = _known(store).status.engine
+        assert facts is not None
+        host, _, port = facts.http[0].removeprefix("https://").partition(":")
+        shown = partial(ssl.get_server_certificate, (host, int(port)), timeout=60)
+        assert until(lambda: shown() == new[0])
+        _written(files, over)
+        one.process.send_signal(signal.SIGHUP)
+        one.read("has expired")
+        (front,) = _fronts(one)
+        front.kill()
+        one.read("the HTTP front answers again")
+        assert shown() == new[0]
+
+
+def _written(files: tuple[Path, Path], made: tuple[str, str]) -> None:
+    for file, text in zip(files, made, strict=True):
+        file.write_text(text)
 
 
 def _known(store: Path) -> Changes:

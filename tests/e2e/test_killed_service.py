@@ -1,0 +1,17 @@
+"""Processes of a served store are killed under load, and nothing is wrong, torn or left."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.killed_service import VICTIMS, series
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.skipif(os.geteuid() != 0, reason="as a service")]
+
+
+@pytest.mark.parametrize("victim", [*VICTIMS, "zygote"])
+def test_whoever_is_killed_under_load_harms_nobody_else(tmp_path: Path, victim: str) -> None:
+    assert series(2, seed=3, place=tmp_path, victims=(victim,)) == []
