@@ -50,7 +50,7 @@ async def aside(size: int, read: Callable[P, T], *args: P.args, **more: P.kwargs
 def _read_bare(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The same by Python's own reader, with what JSON does not have in strings."""
     if len(body) > _MOST_BARE:
-        raise UsageError(f'NaN and Infinity are written "NaN" and "Infinity" in JSON of more than {_MOST_BARE:,} bytes.')
+        raise UsageError(f'NaN is written "NaN", and Infinity "Infinity", in JSON of more than {_MOST_BARE:,} bytes.')
     try:
         value = json.loads(body, parse_constant=str)
         return decoder.decode(_ENCODER.encode(value))
