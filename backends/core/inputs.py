@@ -65,6 +65,11 @@ class Inputs:
         return False
 
     @property
+    def by_name(self) -> bool:
+        """Whether the model picks columns of a data frame by their names, which an array has not."""
+        return False
+
+    @property
     def takes_texts(self) -> bool:
         """Whether the one input of the model is text."""
         return False

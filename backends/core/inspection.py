@@ -75,14 +75,20 @@ def lies_in(place: str, other: str) -> bool:
     return place != other and place.startswith(other) and (not other or place[len(other)] in ".[")
 
 
+ONE_TEXT = "text"
+"""The input of a model that takes one text for each row."""
+
+
 @dataclass(frozen=True)
 class Signature:
-    """Inputs and outputs of a model, as far as the file tells. `classes` are the labels a classifier can answer."""
+    """Inputs and outputs of a model, as far as the file tells. `classes` are the labels a classifier can answer,
+    `texts` the inputs that are known to hold texts: columns, or ONE_TEXT where a text is all of a row."""
 
     n_features: Optional[int] = None
     feature_names: Optional[tuple[str, ...]] = None
     outputs: Optional[int] = None
     classes: Optional[tuple[Json, ...]] = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

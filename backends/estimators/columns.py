@@ -65,6 +65,11 @@ class Columns(Inputs):
         return False
 
     @property
+    def by_name(self) -> bool:
+        """Whether a part picks columns of a data frame by their names, which an array has not."""
+        return any(_picks_by_name(attribute(part, "transformers_")) for part in receivers(self._model))
+
+    @property
     def takes_texts(self) -> bool:
         """Whether the one input of the model is text: a vectorizer, or a pipeline that begins with one."""
         modules = (str(getattr(type(part), "__module__", "")) for part in receivers(self._model))
@@ -91,6 +96,18 @@ class Columns(Inputs):
 
     def _parts(self) -> Iterator[tuple[Library, Any]]:
         return ((library_of(part), part) for part in receivers(self._model))
+
+
+def _picks_by_name(transformers: Any) -> bool:
+    """Whether the columns of a transformer of columns were chosen by name."""
+    if not isinstance(transformers, list):
+        return False
+    for _name, part, chosen in transformers:
+        first = chosen.start if isinstance(chosen, slice) else chosen
+        several = () if isinstance(first, str) or not hasattr(first, "__len__") else first
+        if part != "drop" and (isinstance(first, str) or any(isinstance(one, str) for one in several)):
+            return True
+    return False
 
 
 def _names_of(model: Any) -> Optional[list[str]]:

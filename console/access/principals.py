@@ -54,6 +54,8 @@ class Principals:
         self._told = ""
         self._task: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+        self._coming: asyncio.Task[None] | None = None
+        """The look at the file that has not begun."""
         self._anonymous = Principal(ANONYMOUS, "infer", handle=secrets.token_urlsafe(16))
 
     @property
@@ -147,9 +149,16 @@ class Principals:
         return self._principals[token.id]
 
     async def reload(self) -> None:
-        """Go by the file as it is now. Raises InputError for one that is damaged or that others may read: what was
-        known before counts on."""
+        """Go by the file as it is now, in one look for all who ask before it begins. Raises InputError for one that is
+        damaged or that others may read: what was known before counts on."""
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._reload())
+            self._coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._coming)
+
+    async def _reload(self) -> None:
         async with self._changing:
+            self._coming = None
             self._looked = time.monotonic()
             try:
                 found = await asyncio.to_thread(self._read)

@@ -108,7 +108,8 @@ class Line(FrameLine):
                 line.hello = await line._greeted
         except TimeoutError:
             line.abort()
-            raise EngineGoneError("the engine does not answer", hint="`model-console status` tells of it") from None
+            hint = "its process is stopped or too busy: look at it, or start it anew"
+            raise EngineGoneError("the engine does not answer", hint=hint) from None
         except BaseException:
             line.abort()
             raise

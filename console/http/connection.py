@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections import deque
 from collections.abc import Iterator
@@ -48,6 +49,32 @@ class Origin(Protocol):
     @property
     def metrics(self) -> bool:
         """Whether it answers for metrics and health alone."""
+        ...
+
+
+class Counted(Protocol):
+    """Whatever counts as a connection: one, or the handshake before it."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it may be ended to make room."""
+        ...
+
+    @property
+    def since(self) -> float:
+        """When it became what it is."""
+        ...
+
+    def look(self, now: float) -> None:
+        """End what takes too long."""
+        ...
+
+    def close(self) -> None:
+        """End it once what was written has left."""
+        ...
+
+    def abort(self) -> None:
+        """End it now."""
         ...
 
 
@@ -159,7 +186,8 @@ class Connection(asyncio.Protocol):
             if now > self._since + limits.linger_s:
                 transport.abort()
         elif self._task is not None:
-            return
+            if self._paused and _has_gone(transport):
+                transport.abort()
         elif reading is None:
             if now > self._since + limits.idle_s:
                 self.close()
@@ -291,6 +319,13 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
 
+def _has_gone(transport: asyncio.BaseTransport) -> bool:
+    """Whether a client has closed its end, where nothing is read that would tell."""
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 class Connections:
     """All connections there are; a timer ends those that take too long."""
 
@@ -301,7 +336,7 @@ class Connections:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.draining = False
-        self._open: dict[Connection, None] = {}
+        self._open: dict[Counted, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._timer = self.loop.call_later(limits.tick_s, self._tick)
@@ -309,10 +344,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[Connection]:
+    def __iter__(self) -> Iterator[Counted]:
         return iter(self._open)
 
-    def enter(self, connection: Connection) -> bool:
+    def enter(self, connection: Counted) -> bool:
         """Count a connection in; where they are too many, the slowest with half a request makes room, else the one that
         was idle longest, if there is one."""
         full = len(self._open) >= self.limits.connections
@@ -322,7 +357,7 @@ class Connections:
             return True
         others = [one for one in self._open if one is not connection]
         now = self.now()
-        if slow := [one for one in others if one.is_slow(now)]:
+        if slow := [one for one in others if isinstance(one, Connection) and one.is_slow(now)]:
             min(slow, key=lambda one: one.since).make_room()
             return True
         idle = [one for one in others if one.is_idle]
@@ -331,7 +366,7 @@ class Connections:
         min(idle, key=lambda one: one.since).close()
         return True
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: Counted) -> None:
         """Count it out."""
         self._open.pop(connection, None)
         if not self._open:

@@ -20,7 +20,7 @@ from console.errors import (
     OverloadedError,
     UsageError,
 )
-from console.http.json_body import encode
+from console.http.json_text import encode
 from console.http.messages import Response
 from console.records import Principal
 

@@ -18,14 +18,13 @@ from console.http.application import Application
 from console.http.callers import Callers
 from console.http.connection import Connection, Connections
 from console.http.engine_line import EngineLine
+from console.http.handshake import Handshake
 from console.http.limits import Held, Limits
 from console.http.routing import Router
 from console.http.tls import CertificateError, Tls
 from console.records import FrontOrder, FrontReport, FrontSettings, Listener
 
 _BACKLOG = 1024
-_HANDSHAKE_S = 10.0
-_GOODBYE_S = 2.0
 _GC_YOUNG = 5000
 
 
@@ -90,13 +89,10 @@ class Front:
         self._line.close()
 
     async def _server(self, loop: asyncio.AbstractEventLoop, listener: Listener) -> asyncio.Server:
-        tls = self._tls.context if listener.tls and self._tls is not None else None
+        tls, connections = self._tls.context if listener.tls and self._tls is not None else None, self._connections
         return await loop.create_server(
-            lambda: Connection(self._connections, listener),
+            lambda: Handshake(connections, listener, tls) if tls is not None else Connection(connections, listener),
             sock=socket.socket(fileno=listener.fd),
-            ssl=tls,
-            ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
-            ssl_shutdown_timeout=_GOODBYE_S if tls else None,
             backlog=_BACKLOG,
             start_serving=False,
         )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from console.errors import UsageError
+from console.http.errors import Refused
+from console.http.json_text import encode
 from console.http.messages import Response
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+MOST_JSON = 16 << 20
+"""Bytes of JSON that are read; numbers take a tenth of the time as binary tensors."""
+_LARGE = 256 << 10
 
 SPELLED: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How numbers that JSON does not have are written: as protocol buffers' JSON does, in a string."""
@@ -23,7 +31,10 @@ _BARE = (b"NaN", b"Infinity")
 def read_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The body as the decoder's type; bare NaN and Infinity, as Python's json writes them, are read too.
 
-    Raises UsageError."""
+    Raises UsageError, Refused (413)."""
+    if len(body) > MOST_JSON:
+        hint = "send fewer rows at a time, or binary tensors"
+        raise Refused(413, f"{len(body):,} bytes of JSON are more than {MOST_JSON:,}", hint=hint)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -32,6 +43,11 @@ def read_json(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         if isinstance(error, msgspec.DecodeError) and any(word in body for word in _BARE):
             return _read_bare(body, decoder)
         raise UsageError(f"The body is no valid JSON: {_why(error)}.") from error
+
+
+async def aside(size: int, read: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    """The reading of JSON of this size: of much of it on a thread, so that others are answered meanwhile."""
+    return read(*args, **more) if size < _LARGE else await asyncio.to_thread(read, *args, **more)
 
 
 def _read_bare(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -71,28 +87,6 @@ def encoded_numbers(values: Sequence[Any]) -> msgspec.Raw:
     if b"null" in text:
         text = _ENCODER.encode(spelled(values))
     return msgspec.Raw(text)
-
-
-def encode(value: object) -> bytes:
-    """Any record or value as JSON; text that no UTF-8 holds, as of the name of a file, is written with ?."""
-    try:
-        return _ENCODER.encode(value)
-    except UnicodeEncodeError:
-        return _ENCODER.encode(_as_utf8(msgspec.to_builtins(value, enc_hook=_raw)))
-
-
-def _raw(value: Any) -> Any:
-    return msgspec.json.decode(value)
-
-
-def _as_utf8(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_as_utf8(key): _as_utf8(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_as_utf8(one) for one in value]
-    return value
 
 
 def json_response(value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:

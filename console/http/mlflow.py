@@ -15,7 +15,7 @@ from console.http.ask import Asked, ask
 from console.http.csv_table import read_csv
 from console.http.errors import Refused
 from console.http.inputs import Inputs, from_objects, from_table
-from console.http.json_body import json_response, read_json
+from console.http.json_body import aside, json_response, read_json
 from console.http.messages import JSON, TEXT, Request, Response
 from console.http.operations import ASKED, Operation
 from console.http.routing import Route
@@ -26,6 +26,9 @@ TARGET_HEADER = b"x-amzn-sagemaker-target-model"
 _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _KINDS = (b"application/json", b"text/csv", b"application/x-www-form-urlencoded")
 """What is taken; the last is what curl calls whatever it sends, and is read as JSON."""
+
+
+_HEADER_HINT = "send the header Content-Type: application/json, or text/csv for a table in CSV"
 
 
 class SplitTable(msgspec.Struct):
@@ -57,7 +60,7 @@ _HEAD = msgspec.json.Decoder(InvocationHead)
 
 async def invocations(request: Request, engine: EngineApi) -> Response:
     """POST invocations, POST models/{name}/invocations."""
-    inputs = _inputs(request)
+    inputs = await aside(len(request.body), _inputs, request)
     answer = await ask(request, engine, Asked(await _model(request, engine)), inputs)
     found = outputs(answer, nan=None)
     return json_response(InvocationAnswer(next(iter(found.values()))))
@@ -71,7 +74,7 @@ async def _model(request: Request, engine: EngineApi) -> str:
     if name is not None:
         return name
     models = await engine.serving.models()
-    served = [model.name for model in models if model.ready]
+    served = [model.name for model in models if model.loaded]
     served = served or [model.name for model in models if model.settings.load != "never"]
     if len(served) == 1:
         return served[0]
@@ -88,14 +91,23 @@ def _inputs(request: Request) -> Inputs:
     kind = request.headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
     if kind not in _KINDS:
         shown = kind[:60].decode("latin-1")
-        raise Refused(415, f"Expected a body of application/json or text/csv, found {shown!r}.")
+        raise Refused(415, f"Expected a body of application/json or text/csv, found {shown!r}.", hint=_HEADER_HINT)
     if kind == b"text/csv":
         return from_table(*read_csv(request.body))
-    head = read_json(request.body, _HEAD)
+    head = _head(request.body, unnamed=kind != b"application/json")
     if head.params:
         name = next(iter(head.params))[:60]
         raise UsageError(f"This model takes no params; found {name!r}.", hint="leave params out")
     return _from_head(head)
+
+
+def _head(body: bytes, *, unnamed: bool) -> InvocationHead:
+    """The request in JSON. Raises UsageError, which tells whoever did not name a content type how to send CSV."""
+    try:
+        return read_json(body, _HEAD)
+    except UsageError as error:
+        error.hint = error.hint or (_HEADER_HINT if unnamed else None)
+        raise
 
 
 def _from_head(head: InvocationHead) -> Inputs:

@@ -11,7 +11,8 @@ from console import __version__
 from console.engine.api import EngineApi
 from console.errors import UsageError
 from console.http.answers import SCORES
-from console.http.json_body import encode, json_response, read_json
+from console.http.json_body import json_response, read_json
+from console.http.json_text import encode
 from console.http.messages import BINARY, JSON, Request, Response
 from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.oip_infer import infer
@@ -122,8 +123,12 @@ async def model_ready(request: Request, engine: EngineApi) -> Response:
     """GET v2/models/{name}[/versions/{version}]/ready."""
     model = await engine.serving.model(model_name(request))
     version = find_version(model, version_of(request))
-    answers = model.ready if version is None else version.state is ServedState.AVAILABLE
-    reason = "" if answers else (model.reason if version is None else version.reason) or "it is not loaded"
+    if version is None:
+        answers, reason = model.ready, model.reason
+    else:
+        on_demand = version.current and version.state is ServedState.START and model.ready
+        answers, reason = version.state is ServedState.AVAILABLE or on_demand, version.reason
+    reason = reason or ("" if answers else "it is not loaded")
     return json_response(ModelReady(model.name, answers, reason), 200 if answers else NOT_READY)
 
 

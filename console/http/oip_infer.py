@@ -13,7 +13,8 @@ from console.errors import InputError, UsageError
 from console.http.answers import class_texts, parts, text_tensor
 from console.http.ask import Asked, ask
 from console.http.inputs import GivenTensor, Inputs, from_tensors
-from console.http.json_body import encode, encoded_numbers, json_response, read_json
+from console.http.json_body import aside, encoded_numbers, json_response, read_json
+from console.http.json_text import encode
 from console.http.messages import BINARY, Request, Response
 from console.http.named import model_name, version_of
 from console.http.oip_records import InferAnswerHead, InferHead, InferOutput, InputHead
@@ -59,8 +60,13 @@ async def infer(request: Request, engine: EngineApi) -> Response:
     if request.headers.get(_HEAD_LENGTH) == b"0" and request.body:
         inputs = await _raw_inputs(request, engine)
         return await _answered(request, engine, inputs, _Wanted(all_binary=True))
-    inputs, head = read_inputs(request.body, request.headers)
+    inputs, head = await aside(_size_of_json(request), read_inputs, request.body, request.headers)
     return await _answered(request, engine, inputs, _wanted(head), head)
+
+
+def _size_of_json(request: Request) -> int:
+    length = request.headers.get(_HEAD_LENGTH, b"")
+    return int(length) if length.isdigit() and len(length) < 12 else len(request.body)
 
 
 def read_inputs(body: bytes, headers: Mapping[bytes, bytes]) -> tuple[Inputs, InferHead]:

@@ -88,7 +88,7 @@ def _value(text: str) -> Any:
 
 
 async def _page(request: Request, engine: EngineApi, asked: FormAnswer, status: int = 200) -> Response:
-    models = sorted(await engine.serving.models(), key=lambda model: (not model.ready, model.name))
+    models = sorted(await engine.serving.models(), key=lambda model: (not model.loaded, not model.ready, model.name))
     statistics = await engine.serving.statistics()
     wanted = request.query.get("model")
     chosen = next((model for model in models if model.name == wanted), None)

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from console import __version__
 from console.http.answers import SCORES
-from console.http.json_body import encode
+from console.http.json_text import encode
 from console.http.named import newest_first
+from console.http.page_examples import command, example_rows
 from console.http.page_style import STYLE
-from console.records import Durations, ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
+from console.records import ModelStatistics, ServedModel, ServedState, ServedVersion, Tensor
 
 _STATES = {
     ServedState.START: ("○", "not loaded", "idle"),
@@ -48,13 +49,13 @@ def page(
     asked: FormAnswer,
 ) -> bytes:
     """The whole document."""
-    ready = sum(model.ready for model in models)
+    counted = _counted(models)
     detail = _detail(chosen, asked) if chosen is not None else _notice(asked)
     title = f"{chosen.name} · model-console" if chosen is not None else "model-console"
     text = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head><body>
-<header><h1><a href="/">model-console</a></h1><p>{ready} of {len(models)} models ready</p>
+<header><h1><a href="/">model-console</a></h1><p>{counted}</p>
 <nav><a href="/openapi.json">OpenAPI</a><a href="/metrics">Metrics</a></nav></header>
 <main{' class="split"' if chosen is not None else ""}>
 {_table(models, statistics, chosen)}{detail}</main>
@@ -64,6 +65,14 @@ def page(
     return text.encode("utf-8", "replace")
 
 
+def _counted(models: Sequence[ServedModel]) -> str:
+    """How many models there are, and how they stand."""
+    loaded, ready = sum(model.loaded for model in models), sum(model.ready for model in models)
+    words = [f"{len(models):,} model{'' if len(models) == 1 else 's'}", f"{loaded:,} loaded"]
+    words += [f"{ready - loaded:,} on demand"] if ready > loaded else []
+    return " · ".join(words)
+
+
 def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics], chosen: ServedModel | None) -> str:
     if not models:
         return '<section class="card empty">There are no models in this store.</section>'
@@ -71,10 +80,11 @@ def _table(models: Sequence[ServedModel], statistics: Sequence[ModelStatistics],
     more = "" if chosen is not None else _MORE_HEADS
     return (
         f'<section class="card scroll"><table><thead><tr><th>State</th><th>Model</th>{more}'
-        f'<th class="number wide">Mean latency</th></tr></thead><tbody>{rows}</tbody></table></section>'
+        f"{_LATENCY_HEADS}</tr></thead><tbody>{rows}</tbody></table></section>"
     )
 
 
+_LATENCY_HEADS = "".join(f'<th class="number wide" title="of the last minute">{one}</th>' for one in ("p50", "p99"))
 _MORE_HEADS = '<th class="wide">Versions</th><th class="wide">Class</th><th class="number wide">Requests</th>'
 
 
@@ -82,7 +92,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     own = [item for item in statistics if item.name == model.name]
     requests = sum(item.success.count + item.fail.count for item in own)
     link = "/?" + urlencode({"model": model.name})
-    failed = not model.ready and bool(model.reason) and _waiting(model)[2] == "bad"
+    failed = not model.loaded and bool(model.reason) and _waiting(model)[2] == "bad"
     reason = f'<div class="small soft">{escape(model.reason)}</div>' if failed else ""
     more = ""
     if not short:
@@ -96,7 +106,7 @@ def _row(model: ServedModel, statistics: Sequence[ModelStatistics], chosen: bool
     return (
         f"<tr{' class=chosen' if chosen else ''}><td>{_state(model)}</td>"
         f'<td class="name"><a href="{escape(link)}">{escape(model.name)}</a>{reason}</td>{more}'
-        f'<td class="number wide">{_latency(own)}</td></tr>'
+        f"{_latency(own)}</tr>"
     )
 
 
@@ -104,7 +114,7 @@ _ALIVE = (ServedState.AVAILABLE, ServedState.LOADING, ServedState.UNLOADING)
 
 
 def _state(model: ServedModel) -> str:
-    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.ready else _waiting(model)
+    glyph, word, colour = _STATES[ServedState.AVAILABLE] if model.loaded else _waiting(model)
     return f'<span class="state {colour}">{glyph} {word}</span>'
 
 
@@ -120,11 +130,11 @@ def _waiting(model: ServedModel) -> tuple[str, str, str]:
     return "✖", "not ready", "bad"
 
 
-def _latency(statistics: Iterable[ModelStatistics]) -> str:
-    """The mean of the requests that were answered."""
-    durations = [item.success for item in statistics]
-    whole = Durations(sum(item.count for item in durations), sum(item.ns for item in durations))
-    return f"{whole.ns / whole.count / 1e6:.2f} ms" if whole.count else "–"
+def _latency(statistics: Sequence[ModelStatistics]) -> str:
+    """The times of the last minute in their cells."""
+    recent = next((item.recent for item in statistics if item.recent is not None), None)
+    told = ("–", "–") if recent is None else (f"{recent.p50:.2f} ms", f"{recent.p99:.2f} ms")
+    return "".join(f'<td class="number wide">{one}</td>' for one in told)
 
 
 def _detail(model: ServedModel, asked: FormAnswer) -> str:
@@ -133,7 +143,7 @@ def _detail(model: ServedModel, asked: FormAnswer) -> str:
         f"{_notice(asked)}{_answer(asked)}"
         f'<div class="pad"><h3>Try it</h3>{_form(model, asked)}</div>'
         f'<div class="pad"><h3>Versions</h3>{_versions(model)}</div>'
-        f"{_curl(model, asked.host)}</section>"
+        f"{_terminal(model, asked.host)}</section>"
     )
 
 
@@ -194,7 +204,7 @@ def _form(model: ServedModel, asked: FormAnswer) -> str:
         for at, name in enumerate(names)
     )
     rows = escape(asked.fields.get("rows", ""))
-    example = escape(_example(model))
+    example = escape(example_rows(model))
     area = (
         f'<label>Rows in JSON, a list for each<textarea name="rows" spellcheck="false" placeholder="{example}">{rows}'
         "</textarea></label>"
@@ -274,21 +284,6 @@ def _value(value: Any) -> str:
     return escape(value if isinstance(value, str) else encode(value).decode())
 
 
-def _example(model: ServedModel) -> str:
-    width = model.signature.n_features or 3
-    return encode([[0.0] * min(width, 8)]).decode() + (" …" if width > 8 else "")
-
-
-def _curl(model: ServedModel, host: str) -> str:
-    """A command that asks for one row of zeros, where it is known how many."""
-    width = model.signature.n_features
-    if not width:
-        return ""
-    path = quote(model.name, safe="")
-    zeros = ", ".join(["0"] * width)
-    command = (
-        f"curl {host}/v2/models/{path}/infer -d '\n"
-        f'{{"inputs": [{{"name": "inputs", "shape": [1, {width}],\n'
-        f'  "datatype": "FP64", "data": [{zeros}]}}]}}\''
-    )
-    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(command)}</pre></div>'
+def _terminal(model: ServedModel, host: str) -> str:
+    text = command(model, host)
+    return f'<div class="pad"><h3>From a terminal</h3><pre>{escape(text)}</pre></div>' if text else ""

@@ -12,7 +12,7 @@ from console.errors import InputError, NotServedError, UsageError
 from console.http.answers import outputs
 from console.http.ask import Asked, ask
 from console.http.inputs import Inputs
-from console.http.json_body import json_response, read_json
+from console.http.json_body import aside, json_response, read_json
 from console.http.messages import JSON, Request, Response
 from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.operations import ASKED, Operation
@@ -80,7 +80,14 @@ async def metadata(request: Request, engine: EngineApi) -> Response:
 
 async def predict(request: Request, engine: EngineApi) -> Response:
     """POST …:predict."""
-    head = read_json(request.body, _PREDICT)
+    inputs, methods, by_row = await aside(len(request.body), _given, request.body)
+    answer = await _asked(request, engine, inputs, methods)
+    return json_response(by_rows(answer) if by_row else by_columns(answer))
+
+
+def _given(body: bytes) -> tuple[Inputs, tuple[str, ...], bool]:
+    """Inputs, methods, and whether they were given row by row."""
+    head = read_json(body, _PREDICT)
     by_row = head.instances is not msgspec.UNSET
     if by_row == (head.inputs is not msgspec.UNSET):
         raise UsageError("Expected either 'instances' or 'inputs' in the request, found both or none.")
@@ -89,8 +96,7 @@ async def predict(request: Request, engine: EngineApi) -> Response:
     else:
         assert isinstance(head.inputs, msgspec.Raw)
         inputs = from_inputs(head.inputs)
-    answer = await _asked(request, engine, inputs, _signature(head.signature_name))
-    return json_response(by_rows(answer) if by_row else by_columns(answer))
+    return inputs, _signature(head.signature_name), by_row
 
 
 def _signature(name: str) -> tuple[str, ...]:
@@ -116,11 +122,15 @@ def by_columns(answer: InferAnswer) -> PredictAnswer:
     return PredictAnswer(outputs=next(iter(found.values())) if len(found) == 1 else found)
 
 
+def _examples(body: bytes) -> tuple[Inputs, tuple[str, ...]]:
+    head = read_json(body, _EXAMPLES)
+    return from_examples(head.examples, head.context), _signature(head.signature_name)
+
+
 async def classify(request: Request, engine: EngineApi) -> Response:
     """POST …:classify."""
-    head = read_json(request.body, _EXAMPLES)
-    inputs = from_examples(head.examples, head.context)
-    methods = _signature(head.signature_name) or _scoring(await engine.serving.model(model_name(request)))
+    inputs, methods = await aside(len(request.body), _examples, request.body)
+    methods = methods or _scoring(await engine.serving.model(model_name(request)))
     answer = await _asked(request, engine, inputs, methods)
     (scores,) = outputs(answer).values()
     return json_response(Results([_pairs(answer, row) for row in scores]))
@@ -150,9 +160,8 @@ def _pairs(answer: InferAnswer, row: Any) -> list[tuple[str, Any]]:
 
 async def regress(request: Request, engine: EngineApi) -> Response:
     """POST …:regress."""
-    head = read_json(request.body, _EXAMPLES)
-    inputs = from_examples(head.examples, head.context)
-    answer = await _asked(request, engine, inputs, _signature(head.signature_name) or ("predict",))
+    inputs, methods = await aside(len(request.body), _examples, request.body)
+    answer = await _asked(request, engine, inputs, methods or ("predict",))
     (found,) = outputs(answer).values()
     return json_response(Results([_number(value) for value in found]))
 

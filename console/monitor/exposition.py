@@ -146,7 +146,7 @@ def _version_families(exposed: Exposed) -> Iterator[Family]:
     ready = _family("model_ready", "gauge", "Whether a request without a version is answered now.")
     readings = _readings("version", "the workers of a version")
     active = {one.model for one in exposed.requests}
-    shown = [one for one in exposed.served if one.ready or one.path in exposed.workers or one.name in active]
+    shown = [one for one in exposed.served if one.loaded or one.path in exposed.workers or one.name in active]
     for model in shown[:_MOST_MODELS]:
         labels: Labels = (("model", model.name),)
         ready.add(labels, float(model.ready))

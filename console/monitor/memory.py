@@ -6,6 +6,7 @@ done twice a second, RSS and CPU more often while somebody looks. With nothing t
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -138,7 +139,7 @@ class MemorySampler:
         now = self._clock()
         if tree.slow_at == 0.0 or now - tree.slow_at >= SLOW_S * 0.9:
             tree.slow_at = now
-            tree.children = [*_below(tree.copies), *tree.process.children(recursive=True)]
+            tree.children = [*_below(tree.copies), *_children(tree.process)]
             tree.pss, tree.private, tree.peak = _slow(tree.process, tree.children)
         rss = tree.process.memory_info().rss
         if not rss:
@@ -172,12 +173,34 @@ def _process(pid: int) -> psutil.Process | None:
         return None
 
 
+def _children(root: psutil.Process) -> list[psutil.Process]:
+    """Its children and theirs, as the kernel lists them; psutil would read the parent of every process there is."""
+    pids: list[int] = []
+    left = [root.pid]
+    try:
+        while left:
+            found = _children_of(left.pop())
+            pids += found
+            left += found
+    except OSError:
+        return root.children(recursive=True)
+    return [child for child in map(_process, pids) if child is not None]
+
+
+def _children_of(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as children:
+            found += map(int, children.read().split())
+    return found
+
+
 def _below(roots: list[psutil.Process]) -> list[psutil.Process]:
     """Those that live, with their children."""
     found = []
     for root in roots:
         try:
-            found += [root, *root.children(recursive=True)]
+            found += [root, *_children(root)]
         except _GONE:
             continue
     return found

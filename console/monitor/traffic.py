@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from console.monitor.counts import RequestCounts, VersionCounts
 from console.monitor.series import Recorder
-from console.records import ModelStatistics, RequestOutcome, TrafficState
+from console.records import ModelStatistics, Quantiles, RequestOutcome, TrafficState
 from console.records.traffic import NOT_THE_MODELS
 
 __all__ = ["ModelTraffic", "Traffic"]
@@ -59,6 +60,7 @@ class ModelTraffic:
         self.failed: deque[RequestOutcome] = deque(maxlen=_FAILED)
         self.last = 0.0
         self.failed_last = False
+        self.failed_at = 0.0
         self.last_error = ""
 
     def version(self, version: str) -> VersionCounts:
@@ -66,6 +68,12 @@ class ModelTraffic:
         if len(self.versions) >= _MOST_VERSIONS:
             del self.versions[min(self.versions, key=lambda one: self.versions[one].last)]
         return self.versions.setdefault(version, VersionCounts())
+
+    @property
+    def recent(self) -> Quantiles | None:
+        """The whole times of what was answered in the last minute."""
+        served = self.recorder.served()
+        return served.whole.measured() if served else None
 
     def state(self, now: float) -> TrafficState:
         """How its requests go now."""
@@ -83,7 +91,7 @@ class ModelTraffic:
             recent.worker.measured() if recent else None,
             recent.queue.measured() if recent else None,
             recent.batch if recent and recent.whole.count else 0.0,
-            failures > 0 or (self.failed_last and now - self.last < _FAILS_FOR),
+            failures > 0 or (self.failed_last and now - self.failed_at < _FAILS_FOR),
             self.last_error,
         )
 
@@ -143,7 +151,7 @@ class Traffic:
     def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
         """Counts by model and version since the engine began; of one model, or ("") of all."""
         return tuple(
-            counts.statistics(model.name, version)
+            replace(counts.statistics(model.name, version), recent=model.recent)
             for model in ([self._models[name]] if name in self._models else [] if name else self._models.values())
             for version, counts in model.versions.items()
         )
@@ -183,6 +191,6 @@ class Traffic:
         model.recorder.request_error(fault=fault)
         model.failed.append(outcome)
         if fault:
-            model.failed_last = True
+            model.failed_last, model.failed_at = True, outcome.when
             model.last_error = outcome.message
             self._on_failure(outcome)

@@ -6,7 +6,7 @@ through `console.safe_text`. Times are seconds since the epoch, durations millis
 
 from __future__ import annotations
 
-from backends.core.inspection import Inspection, Json, Signature
+from backends.core.inspection import ONE_TEXT, Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Verdict
 from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
@@ -92,6 +92,7 @@ __all__ = [
     "LAYERS",
     "METRICS",
     "NUMPY_DTYPES",
+    "ONE_TEXT",
     "QUANTILES",
     "RATES",
     "WIDTHS",

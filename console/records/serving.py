@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from backends.core.inspection import Json, Signature
-from console.records.workers import Memory
+from console.records.workers import Memory, Quantiles
 
 Datatype = Literal[
     "BOOL",
@@ -169,9 +169,14 @@ class ServedModel:
     """Names, datatypes and shapes of the inputs (-1 = any number), as far as they are known."""
     outputs: tuple[Tensor, ...] = ()
     ready: bool = False
-    """Whether a request without a version is answered now."""
+    """Whether a request without a version is answered now, by what is loaded or by what the request loads."""
     reason: str = ""
-    """Why it is not ready."""
+    """Why it is not loaded."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the current version is loaded and answers."""
+        return any(one.current and one.state is ServedState.AVAILABLE for one in self.versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +230,8 @@ class ModelStatistics:
     compute: Durations = Durations()
     errors: dict[str, int] = field(default_factory=dict)
     batches: dict[int, Durations] = field(default_factory=dict)
+    recent: Quantiles | None = None
+    """The whole times of what all versions of the model answered in the last minute."""
 
 
 TokenRole = Literal["view", "infer", "operate", "administer"]

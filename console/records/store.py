@@ -38,8 +38,8 @@ class Permissions:
 class EngineFacts:
     """The engine process that holds the store, where it has one of its own.
 
-    `http` are the addresses it answers at, `attached` the users whose consoles and commands are attached to its
-    `socket`, each once, and `clients` how many of those there are.
+    `http` are the addresses it answers at, `attached` the user of each console and command that is attached to its
+    `socket`, and `clients` how many of those there are.
     """
 
     pid: int

@@ -131,7 +131,7 @@ class Service:
         """How this process stands."""
         lock = self._lock.facts
         users = self._server.users
-        names = tuple(sorted(map(_name_of, set(users))))
+        names = tuple(sorted(map(_name_of, users)))
         return EngineFacts(lock.pid, lock.started, lock.user, lock.socket, lock.http, names, len(users))
 
     # its life

@@ -218,7 +218,8 @@ class Answering:
         why, view = self._endpoints.why_not(endpoint, key), fleet.view(key)
         if view is not None and view.state is WorkerState.ERROR and view.retry_at is None:
             words = why.message if why is not None else "; ".join(view.notes) or "its worker is gone"
-            raise not_ready(endpoint, words, "load it again, or look at the errors", why)
+            hint = why.hint if why is not None else None
+            raise not_ready(endpoint, words, hint or "load it again, or look at the errors", why)
         if view is not None and view.state in (WorkerState.DRAINING, WorkerState.ENDED):
             raise not_ready(endpoint, "it is being unloaded", "load it to have it answer again")
         if view is not None:
@@ -280,6 +281,7 @@ class Answering:
                 "" if endpoint is None else endpoint.path,
                 request.version[:20] if version is None else version,
                 when,
+                rows=tensors.rows_in(request),
                 bytes_in=len(request.body),
                 total_ms=(asyncio.get_running_loop().time() - begun) * 1e3,
                 error=code,

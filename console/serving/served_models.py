@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from console.records import (
+    ONE_TEXT,
     Artifact,
     Json,
     ServedModel,
@@ -65,8 +66,9 @@ class ServedModels:
         methods = view.methods if view is not None and view.state is WorkerState.READY else ()
         versions = self._versions(row, settings, history)
         current = next((one for one in versions if one.current), None)
-        ready = current is not None and current.state is ServedState.AVAILABLE
-        reasons = ["" if ready or current is None else current.reason, problem, _ambiguous(settings.name, others)]
+        loaded = current is not None and current.state is ServedState.AVAILABLE
+        on_demand = current is not None and current.state is ServedState.START and settings.load == "demand"
+        reasons = ["" if loaded or current is None else current.reason, problem, _ambiguous(settings.name, others)]
         return ServedModel(
             row.path if others else settings.name,
             row.path,
@@ -79,7 +81,7 @@ class ServedModels:
             methods,
             inputs_of(signature),
             outputs_of(signature, methods),
-            ready,
+            loaded or on_demand,
             "; ".join(filter(None, reasons)),
         )
 
@@ -153,7 +155,10 @@ def _ambiguous(name: str, others: tuple[str, ...]) -> str:
 def inputs_of(signature: Signature) -> tuple[Tensor, ...]:
     """The inputs as tensors: one for each named column, else one for all."""
     if signature.feature_names:
-        return tuple(Tensor(name, "FP64", (-1,)) for name in signature.feature_names)
+        texts = frozenset(signature.texts)
+        return tuple(Tensor(name, "BYTES" if name in texts else "FP64", (-1,)) for name in signature.feature_names)
+    if signature.texts:
+        return (Tensor(ONE_TEXT, "BYTES", (-1,)),)
     return (Tensor("input", "FP64", (-1, signature.n_features or -1)),)
 
 

@@ -58,6 +58,14 @@ def given(request: InferRequest) -> Given:
     return _columns(request)
 
 
+def rows_in(request: InferRequest) -> int:
+    """How many rows a request has, right or wrong."""
+    if request.rows is not None:
+        return len(request.rows)
+    shape = request.tensors[0].shape if request.tensors else ()
+    return max(0, shape[0]) if shape else 0
+
+
 def bytes_of(tensor: Tensor) -> int:
     """The bytes of a tensor's values. Raises InputError for one of no numbers."""
     size = _SIZES.get(tensor.datatype)

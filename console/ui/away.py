@@ -13,6 +13,7 @@ from console.durable import own_directory, put_bytes, remove_unfinished
 from console.errors import ConsoleError
 from console.records import EngineFacts, Event
 from console.ui import text
+from console.ui.event_words import without_steps
 
 __all__ = ["Away", "LastLook", "keep_look", "last_look"]
 
@@ -48,7 +49,7 @@ class Away:
             return None
         same = math.isclose(look.engine, now.started, abs_tol=1e-3)
         after = look.number if same else 0
-        missed = [event for event in events if event.number > after]
+        missed = [event for event in without_steps(events) if event.number > after]
         if not missed:
             return None
         failures = sum(event.severity == "failure" and event.kind in _FAILED for event in missed)

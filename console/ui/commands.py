@@ -176,7 +176,7 @@ SETTINGS: tuple[Setting, ...] = (
         "label",
         "label [MODEL] LABEL VERSION",
         "Have a label name a version; - instead of one takes it away",
-        _one_of("stable", "canary"),
+        _one_of(),
         traffic_commands.label,
     ),
     Setting("home", "home", "Go to the table of all models", _one_of(), _home, also=("models",)),

@@ -27,8 +27,8 @@ def share(app: ConsoleApp, subject: str | None, said: str) -> Callable[[], None]
         others = {one: weight for one, weight in settings.weights.items() if one != number}
         return replace(settings, weights={**others, number: part} if part else others)
 
-    words = f"version {number} answers {part:.4g} of the requests" if part else f"version {number} has no share now"
-    return _run(app, name, number, changed, words, starts=part > 0)
+    told = f"answers {part * 100:.4g}% of the requests" if part else "has no share of the requests now"
+    return _run(app, name, number, changed, f"version {number} {told}", starts=part > 0)
 
 
 def label(app: ConsoleApp, subject: str | None, said: str) -> Callable[[], None]:

@@ -42,8 +42,8 @@ BODY_CAP = 64 << 20
 FDS_CAP = 253
 AWAKE_S = 1.2e-3
 """For so long both sides stay awake for the next frame, where the last one came within it: to wake an idle processor
-takes longer than most small models take to answer. It is
-twice what a row takes from a caller over HTTP and back (one caller: 1.6 times as many calls a second)."""
+takes longer than most small models take to answer. It is twice what a row takes from a caller over HTTP and back (one
+caller: 1.6 times as many calls a second)."""
 TAKE_BACK = "take_back"
 """The operation of a frame, answered by nothing, that takes back the request with the number in `of`."""
 TAKEN_BACK = "taken_back"

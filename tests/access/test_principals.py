@@ -53,6 +53,24 @@ def rewrite(tokens: Principals, **change: object) -> None:
     tokens.path.write_bytes(serialised(tuple(msgspec.structs.replace(token, **change) for token in found)))
 
 
+async def test_a_flood_of_wrong_tokens_looks_at_the_file_together(
+    tokens: Principals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await another(tokens).add("ci")
+    looks, read = [], tokens._read
+
+    def counted() -> object:
+        looks.append(1)
+        return read()
+
+    monkeypatch.setattr(tokens, "_read", counted)
+    wrong = [tokens.principal(new_secret(), "192.0.2.1") for _ in range(300)]
+    found = await asyncio.gather(*wrong, tokens.principal(made.secret), tokens.revoke("ci"), return_exceptions=True)
+    assert {type(one) for one in found[:300]} == {UnauthenticatedError}
+    assert [getattr(one, "name", None) for one in found[300:]] == ["ci", "ci"]
+    assert len(looks) <= 3
+
+
 async def test_a_token_is_made_listed_and_revoked(tokens: Principals) -> None:
     assert await tokens.list() == ()
     before = time.time()

@@ -29,7 +29,8 @@ def store(store: Path) -> Path:
 async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_path(engine: Engine) -> None:
     await scanned(engine)
     model = await engine.serving.model("a")
-    assert (model.path, model.ready, model.versions[0].state) == ("a.joblib", False, ServedState.START)
+    assert (model.path, model.ready, model.loaded) == ("a.joblib", True, False)
+    assert (model.versions[0].state, model.reason) == (ServedState.START, model.versions[0].reason)
     together = [engine.serving.infer(asking(ROWS, name)) for name in ("a", "a.joblib", "a")]
     answers = await asyncio.gather(*together)
     view = engine.models.view("a.joblib")
@@ -46,7 +47,7 @@ async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_pa
     with pytest.raises(NotReadyError, match="unloaded"):
         await engine.serving.infer(asking(ROWS))
     assert (await engine.serving.load("a")).ready
-    assert {one.name for one in await engine.serving.models() if one.ready} == {"a"}
+    assert {one.name for one in await engine.serving.models() if one.loaded} == {"a"}
 
 
 async def test_a_request_that_can_only_look_again_lets_others_on_and_ends_at_its_deadline(

@@ -28,7 +28,7 @@ async def test_what_is_asked_is_counted_told_and_exposed(engine: Engine) -> None
     assert traffic.whole is not None
     assert traffic.whole.count == 3
     counted = {one.version: one for one in await engine.serving.statistics("a")}
-    assert (counted["1"].success.count, counted["1"].fail.count, counted.keys()) == (3, 1, {"1"})
+    assert (counted["1"].success.count, counted["1"].fail.count, set(counted)) == (3, 1, {"1"})
     assert counted["1"].inferences == 15
     assert [one.id for one in await engine.serving.worst("a")] == ["wrong", "r2", "r1", "r0"]
     page = read(await engine.monitor.exposition(openmetrics=True))

@@ -18,6 +18,7 @@ from console.records import (
     InferAnswer,
     InferRequest,
     ModelStatistics,
+    Quantiles,
     RequestOutcome,
     ServedModel,
     ServedState,
@@ -28,6 +29,7 @@ from console.records import (
 
 NAMES = ("age", "income", "visits")
 CLASSES = ("stays", "leaves")
+_RECENT = Quantiles(1.25, 2.5, 3.0, 3.5, 5)
 
 
 def churn(state: ServedState = ServedState.AVAILABLE) -> ServedModel:
@@ -135,7 +137,7 @@ class Standin:
 
     async def statistics(self, name: str = "") -> tuple[ModelStatistics, ...]:
         took = Durations(3, 9_000_000)
-        found = ModelStatistics("churn/lr", "2", 1.5, 5, 3, took, Durations(), took, took, {}, {1: took})
+        found = ModelStatistics("churn/lr", "2", 1.5, 5, 3, took, Durations(), took, took, {}, {1: took}, _RECENT)
         return (found,) if name in ("", "churn/lr") else ()
 
     async def worst(self, name: str) -> tuple[RequestOutcome, ...]:

@@ -532,6 +532,15 @@ async def test_draining_answers_what_was_asked_and_closes(here: tuple[int, Conne
         writer.close()
 
 
+async def test_a_client_that_goes_while_nothing_more_is_read_of_it_frees_its_place(handlers: Handlers) -> None:
+    async with listening_here(handlers.routes, Engine(), limits=Limits(pipelined=2, linger_s=0.2)) as (port, _):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n" + (GET + b"\r\n") * 2000)
+        identity = await handlers.began.get()
+        writer.close()
+        assert await handlers.ended.get() == identity
+
+
 async def test_draining_has_a_bound(here: tuple[int, Connections], handlers: Handlers) -> None:
     port, connections = here
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

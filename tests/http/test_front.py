@@ -232,6 +232,20 @@ async def test_a_certificate_is_exchanged_under_open_connections() -> None:
             one.transport.abort()
 
 
+async def test_handshakes_that_stand_still_make_room_for_others() -> None:
+    made = certificate("here")
+    settings = FrontSettings(-1, (), *made, uid=USER, gid=USER, connections=2)
+    async with running_front(Engine(), settings=settings, listeners=(Listener(-1, tls=True),)) as front:
+        silent = [await asyncio.open_connection("127.0.0.1", front.port) for _ in range(3)]
+        reader, writer = await connected(front.port, made[0])
+        assert await silent[0][0].read() == await silent[1][0].read() == b""
+        writer.write(GET + GET)
+        for _ in range(2):
+            assert (await answer(reader))[0] == 200
+        for _, one in (*silent, (reader, writer)):
+            one.transport.abort()
+
+
 async def connected(port: int, trusted: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A TLS connection that trusts this certificate and no other."""
     context = ssl.create_default_context(cadata=trusted)

@@ -112,3 +112,8 @@ async def test_what_does_not_fit(client: Asking, sent: Any, kind: str, status: i
 async def test_health_and_version(client: Asking) -> None:
     assert [(await client.get(path)).status for path in ("/ping", "/health", "/version")] == [200, 200, 200]
     assert churn().ready
+
+
+async def test_csv_without_its_header_is_told_which_one_to_send(client: Asking) -> None:
+    found = await client.post(CHURN, b"a,b\n1,2\n", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert (found.status, "text/csv" in found.json["hint"]) == (400, True)

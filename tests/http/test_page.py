@@ -55,10 +55,10 @@ def client() -> Asking:
 
 async def test_all_models_are_shown_and_their_names_escaped(client: Asking) -> None:
     page = parsed(await client.get("/"))
-    assert "2 of 3 models ready" in page.shown
+    assert "3 models · 2 loaded" in page.shown
     assert "<b>broken</b>" in page.shown
     assert "names os.system" in page.shown
-    assert "3.00 ms" in page.shown
+    assert "1.25 ms3.00 ms" in page.shown
     assert "b" not in page.tags
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from console.errors import ConsoleError
-from console.http.json_body import encoded_numbers
+from console.http.errors import Refused
+from console.http.json_body import MOST_JSON, aside, encoded_numbers, read_json
 from console.http.oip_infer import HEAD, read_inputs
 from console.http.tensors_binary import raw_shape, read_texts, written_texts
 from console.http.tensors_json import packed, read_values, unpacked
@@ -198,3 +200,17 @@ def test_bodies_that_are_no_json_are_refused(data: bytes) -> None:
 
 def test_the_head_is_decoded_by_types() -> None:
     assert HEAD.decode(b'{"inputs":[],"model_name":"x"}').inputs == []
+
+
+def test_so_much_json_and_no_more_is_read() -> None:
+    text = b'{"inputs":[]}'
+    with pytest.raises(Refused, match="bytes of JSON are more than") as refused:
+        read_json(text.ljust(MOST_JSON + 1), HEAD)
+    assert refused.value.status == 413
+    assert read_json(text.ljust(MOST_JSON), HEAD).inputs == []
+
+
+async def test_much_json_is_read_on_a_thread() -> None:
+    here = threading.get_ident()
+    assert await aside(100, threading.get_ident) == here
+    assert await aside(MOST_JSON, threading.get_ident) != here

@@ -146,6 +146,12 @@ def test_a_model_fails_by_its_own_fault_alone(traffic: Traffic, clock: Clock) ->
     state = traffic.state("churn.joblib")
     assert state is not None
     assert not state.failing
+    traffic.record(outcome(error="raised", when=time.time() - 100.0))
+    traffic.record(outcome(error="columns", when=time.time()))
+    clock.now += 10.0
+    state = traffic.state("churn.joblib")
+    assert state is not None
+    assert not state.failing
 
 
 def test_names_that_nobody_serves_make_no_model(traffic: Traffic) -> None:

@@ -55,7 +55,7 @@ def test_from_the_start_to_the_end(store: Path, place: Path) -> None:
         assert len(one.lines) == 1
         code, state, _ = command("status", str(store), "--json")
         assert (code, state["pid"], state["http"], state["models"]) == (0, one.process.pid, [], [])
-        assert (state["clients"], state["attached"]) == (1, [state["user"]])
+        assert (state["clients"], state["attached"]) == (0, [])
         assert state["socket"] == str(place / store_key(store) / SOCKET)
         assert Path(state["socket"]).stat().st_mode & 0o777 == 0o660
         code, _, said = command("serve", str(store), "--no-http")

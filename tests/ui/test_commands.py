@@ -352,10 +352,10 @@ async def test_shares_and_labels_of_versions_move() -> None:
     def settings(number: int) -> tuple[dict[str, float], dict[str, int]]:
         return feeder.served[number].settings.weights, feeder.served[number].settings.labels
 
-    async with console_on(feeder, SMALL) as console:
+    async with console_on(feeder, SMALL, toasts=True) as console:
         await given(console, "share 7 10%")
         await console.until(lambda: settings(0) == ({"7": 0.1}, {"stable": 6}))
-        await console.until(lambda: says(console, "churn/rf: version 7 answers 0.1 of the requests"))
+        await console.until(lambda: says(console, "churn/rf: version 7 answers 10%"))
         await given(console, "label wine/forest canary 8")
         await console.until(lambda: settings(1) == ({}, {"stable": 6, "canary": 8}))
         await given(console, "label churn/rf stable -")

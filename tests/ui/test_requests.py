@@ -158,7 +158,7 @@ async def test_the_screen_of_what_is_served(size: tuple[int, int]) -> None:
         picture = console.picture()
         assert "90% of requests" in picture
         assert "canary" in picture
-        assert "50.0 MB, 12% cpu" in picture
+        assert "50M, 12% cpu" in picture
         assert "deadline 3" in picture
         assert "48" in line_of(console, "churn")
         assert max(map(len, picture.splitlines())) <= size[0]

@@ -266,6 +266,20 @@ async def test_what_has_not_changed_is_not_painted_and_nothing_is_under_another_
         assert painted == []
 
 
+async def test_models_may_come_and_go_while_their_measurements_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with charts(fleet(2)) as (driver, screen):
+        workers = driver.app.mirror.workers
+        measured: list[str] = []
+
+        async def measure(path: str, widths: object) -> None:
+            measured.append(path)
+            workers.pop(path, None)
+
+        monkeypatch.setattr(driver.app.mirror, "measure", measure)
+        await screen.fetch()
+        assert measured == [path(0), path(1)]
+
+
 @pytest.mark.slow
 async def test_a_click_stands_on_a_model_and_another_opens_it() -> None:
     async with charts(fleet(3)) as (driver, screen):

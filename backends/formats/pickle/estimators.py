@@ -13,6 +13,7 @@ from typing import Optional
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, Json, ModelEntry, Signature
 from backends.formats.pickle.arrays import read_array, read_scalar
+from backends.formats.pickle.text_inputs import text_inputs
 from backends.formats.pickle.value_graph import MAX_DEPTH, Node, attributes, place, unfolds, visit
 from backends.formats.pickle.value_json import JsonBudget, class_of, labels, to_json
 from backends.formats.pickle.values import DictValue, Global, Instance, SetValue, Span, Value
@@ -248,6 +249,7 @@ def _signature(model: Instance, depth: int = 0) -> Signature:
         feature_names=names,
         outputs=outputs if outputs is not None else (inner_out.outputs if last is not None else None),
         classes=classes if classes is not None else (inner_out.classes if last is not None else None),
+        texts=text_inputs(model, values) or inner_in.texts,
     )
 
 

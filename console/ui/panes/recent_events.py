@@ -10,7 +10,7 @@ from textual.content import Content
 from console.records import ProbeState, Quantiles
 from console.safe_text import safe
 from console.ui import text
-from console.ui.event_words import event_line
+from console.ui.event_words import event_line, without_steps
 from console.ui.states import failing_words
 from console.ui.widgets.keyvalue import pairs, section
 
@@ -24,7 +24,7 @@ _MOST = 12
 def lately_lines(mirror: Mirror, path: str, width: int) -> list[Content]:
     """The figures of the last probe, and the newest events first."""
     probe = mirror.probes.get(path)
-    about = (event for event in reversed(mirror.events) if event.subject == path)
+    about = (event for event in without_steps(reversed(mirror.events)) if event.subject == path)
     happened = [event_line(event).truncate(width, ellipsis=True) for event in islice(about, _MOST)]
     return [
         *section("last measured", _measured(probe, width) if probe is not None else []),

@@ -67,7 +67,7 @@ class ChartsScreen(ArtifactScreen):
     async def fetch(self) -> None:
         """Have the measurements of all that is loaded, in this zoom and in those beside it."""
         widths = {zoomed(self._grid.dot_seconds, steps) for steps in (-1, 0, 1)}
-        for path in self.mirror.workers:
+        for path in tuple(self.mirror.workers):
             await self.mirror.measure(path, widths)
 
     def footer_actions(self) -> Sequence[str]:

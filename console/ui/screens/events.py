@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from console.records import Event
 from console.ui import text
-from console.ui.event_words import event_line
+from console.ui.event_words import event_line, without_steps
 from console.ui.keys import EVERYWHERE, bindings_at
 from console.ui.screens.base import ConsoleScreen
 from console.ui.widgets.line_list import Item, LineList
@@ -48,7 +48,7 @@ class EventsScreen(ConsoleScreen):
     def engine_changed(self, events: Sequence[Event]) -> None:
         """New events come on top; the cursor stays on its own, unless it is on the newest."""
         listed = self.query_one(LineList)
-        recent = tuple(self.mirror.events)
+        recent = tuple(without_steps(self.mirror.events))
         at_newest = listed.key is None or listed.at_top
         stamp = max((len(text.clock(event.when)) for event in recent), default=0)
         listed.show(self._lines(recent, stamp))

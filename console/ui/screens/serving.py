@@ -52,6 +52,7 @@ class ServingScreen(ArtifactScreen, Columned):
         super().__init__()
         self._models: tuple[ServedModel, ...] = ()
         self._statistics: tuple[ModelStatistics, ...] = ()
+        self._known = False
         self._read_at = self._counted_at = 0.0
 
     @property
@@ -112,7 +113,7 @@ class ServingScreen(ArtifactScreen, Columned):
 
     async def _fetch_models(self) -> None:
         try:
-            self._models = await self.engine.serving.models()
+            self._models, self._known = await self.engine.serving.models(), True
         except ConsoleError as error:
             self.app.say_error(error)
         self._show()
@@ -146,11 +147,12 @@ class ServingScreen(ArtifactScreen, Columned):
         titles, lines = served_lines(models, listed.text_width)
         self.query_one("#served-titles", Static).update(titles)
         listed.show([(model.path, line) for (model, _row), line in zip(models, lines, strict=True)])
-        ready = sum(model.ready for model in self._models)
+        ready = sum(model.loaded for model in self._models)
         asked = sum(row.rate or 0.0 for _model, row in models if row is not None)
         words = [text.count(len(models), "model"), f"{ready:,} ready", f"{text.rate(asked)} req/s" if asked else ""]
-        self.query_one("#served-frame").border_subtitle = Content(text.joined(words))
-        self.set_class(not self._models, "nothing")
+        told = text.joined(words) if self._known else text.sign("reading …")
+        self.query_one("#served-frame").border_subtitle = Content(told)
+        self.set_class(self._known and not self._models, "nothing")
         self._tell()
 
     def _tell(self) -> None:

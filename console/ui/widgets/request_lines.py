@@ -60,9 +60,14 @@ def outcome_line(outcome: RequestOutcome, width: int) -> Content:
         (f"{text.milliseconds(outcome.total_ms):>8}", "bold"),
         (text.padded(text.cut(text.sign(cause), 14), 14), style),
         (text.padded(text.cut_middle(safe(outcome.id, 60), _ID), _ID), "bold"),
-        (text.count(outcome.rows, "row") if outcome.rows else f"{text.size(outcome.bytes_in)} in", "$quiet"),
+        (text.count(outcome.rows, "row") if outcome.rows else _size(outcome.bytes_in, "in"), "$quiet"),
     ]
     return text.cut_content(Content("  ").join([Content.styled(*part) for part in parts]), width, middle=False)
+
+
+def _size(count: int, way: str) -> str:
+    """`4.2M in`; empty where no bytes were counted, as of rows that came as JSON."""
+    return f"{text.size(count)} {way}" if count else ""
 
 
 def outcome_words(outcome: RequestOutcome) -> list[Content]:
@@ -79,7 +84,7 @@ def outcome_words(outcome: RequestOutcome) -> list[Content]:
     if not outcome.error:
         times += [f"{ms(outcome.queue_ms)} waiting", f"{ms(outcome.model_ms)} in the model"]
     sizes = [text.count(outcome.rows, "row"), f"call of {outcome.batch:,}" if outcome.batch else ""]
-    sizes += [f"{text.size(outcome.bytes_in)} in", f"{text.size(outcome.bytes_out)} out"]
+    sizes += [_size(outcome.bytes_in, "in"), _size(outcome.bytes_out, "out")]
     lines = [text.joined(named), text.joined([*times, *sizes])]
     lines += [f"trace {safe(trace, 60)}"] if trace else []
     told = [Content.styled(line, "$quiet" if number else "") for number, line in enumerate(lines)]

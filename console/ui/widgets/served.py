@@ -147,7 +147,7 @@ def _held(version: ServedVersion) -> str:
 
 
 def _version(version: ServedVersion, statistics: Sequence[ModelStatistics], width: int) -> Content:
-    """`● 7  available  90 %  stable  12,345 answered  3 failed  210 MB  9f2c41d0`."""
+    """`● 7  available  90 %  stable  12,345 answered  3 failed  210M  9f2c41d0`."""
     glyph, style = _SIGNS[version.state]
     counts = next((one for one in statistics if one.version == version.version), None)
     asked = f"{counts.success.count:,} answered, {counts.fail.count:,} failed" if counts is not None else ""

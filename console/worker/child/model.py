@@ -185,7 +185,7 @@ class Serving(ModelService):
     def call_rows(self, request: Request) -> Answer:
         """rows, columns, methods → rows, worker_ms, outputs, for rows an operator typed."""
         fields = request.fields
-        rows = calls.typed_rows(fields["rows"], fields.get("columns"), self.loaded().inputs)
+        rows = self.asked_rows.typed(fields["rows"], fields.get("columns"))
         found, elapsed = self.run(rows, self.asked(fields), None)
         outputs = {name: calls.column(result) for name, result in found.items()}
         return self.with_warnings({"rows": calls.count(rows), "worker_ms": elapsed, "outputs": outputs}), b""
@@ -200,7 +200,7 @@ class Serving(ModelService):
         buffer: Any = request.body
         if request.fds:
             buffer = memoryview(mmap.mmap(request.fds[0], 0, access=mmap.ACCESS_READ))
-        rows = calls.array_from(buffer, fields["dtype"], fields["shape"])
+        rows = self.asked_rows.array(calls.array_from(buffer, fields["dtype"], fields["shape"]))
         found, elapsed = self.run(rows, self.asked(fields), None)
         self._learn(fields, len(rows), elapsed)
         places, arrays, values = calls.raw_arrays(found)
@@ -226,7 +226,8 @@ class Serving(ModelService):
         fields = requests[0].fields
         counts = [request.fields["shape"][0] for request in requests]
         shape = (sum(counts), *fields["shape"][1:])
-        rows = calls.array_from(b"".join(request.body for request in requests), fields["dtype"], shape)
+        numbers = calls.array_from(b"".join(request.body for request in requests), fields["dtype"], shape)
+        rows = self.asked_rows.array(numbers)
         asked = self.asked(fields)
         try:
             found, elapsed = self.run(rows, asked, None)

@@ -9,9 +9,11 @@ from typing import Any, Optional
 from backends.core import registry, third_party
 from backends.core.errors import Refusal
 from backends.core.frozen import Frozen
+from backends.core.inputs import Inputs
 from backends.core.model import Model
 from console.library_versions import noted
 from console.worker.child import asking, calls, proctitle, tracebacks
+from console.worker.child.asked_rows import AskedRows
 from console.worker.child.main import Answer, Request, Service
 from console.worker.child.mixed import mixed
 from console.worker.child.signatures import signature_of
@@ -27,6 +29,7 @@ class ModelService(Service):
         super().__init__()
         third_party.allow()
         self.model: Optional[Model] = None
+        self.asked_rows = AskedRows(Inputs())
         self.row_wise: frozenset[str] = frozenset()
         self.default: Optional[str] = None
         self.suspect = False
@@ -89,6 +92,7 @@ class ModelService(Service):
             self.model.close()
         self.model = model
         self._bound.clear()
+        self.asked_rows = AskedRows(model.inputs)
         self.row_wise, self.default = model.row_wise, model.default
         return model
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from backends.core.inspection import Json
+from backends.core.inputs import TEXT, Inputs
+from backends.core.inspection import ONE_TEXT, Json
 from backends.core.model import Model
 from console.worker.child.jsonable import jsonable
 
@@ -19,7 +21,15 @@ def signature_of(model: Model) -> dict[str, Json]:
         "feature_names": None if found.feature_names is None else list(found.feature_names),
         "outputs": found.outputs,
         "classes": _classes(found.classes),
+        "texts": _texts(model.inputs, found.feature_names or ()),
     }
+
+
+def _texts(inputs: Inputs, names: Sequence[str]) -> list[Json]:
+    if inputs.takes_texts and not names:
+        return [ONE_TEXT]
+    kinds = inputs.kinds(list(names)) if names else {}
+    return [name for name in names if name in kinds and kinds[name].kind == TEXT]
 
 
 def _classes(classes: Any) -> Json:
