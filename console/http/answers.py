@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from console.http.json_text import encode, spelled
+from console.http.json_body import spelled
+from console.http.json_text import encode
 from console.http.tensors_json import SIZES, unpacked
 from console.records import InferAnswer, Tensor
 

@@ -365,7 +365,7 @@ class Connections:
             return True
         others = [one for one in self._open if one is not connection]
         now = self.now()
-        if slow := [one for one in others if one.is_slow(now)]:
+        if slow := [one for one in others if isinstance(one, Connection) and one.is_slow(now)]:
             min(slow, key=lambda one: one.since).make_room()
             return True
         idle = [one for one in others if one.is_idle]

@@ -1,16 +1,19 @@
-"""JSON in bodies of requests: read strictly, or leniently where a client wrote the numbers that JSON does not have."""
+"""JSON in bodies: read strictly, or leniently where a client wrote the numbers that JSON does not have."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from console.errors import UsageError
 from console.http.errors import Refused
+from console.http.json_text import encode
+from console.http.messages import Response
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -21,6 +24,8 @@ _LARGE = 256 << 10
 _MOST_BARE = 1 << 20
 """Bytes that Python's own reader is given, which takes seconds for some."""
 
+SPELLED: Mapping[str, float] = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How numbers that JSON does not have are written: as protocol buffers' JSON does, in a string."""
 _ENCODER = msgspec.json.Encoder()
 _BARE = (b"NaN", b"Infinity")
 
@@ -64,3 +69,30 @@ def _why(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     return str(error).removeprefix("JSON is malformed: ")
+
+
+def spelled(values: Iterable[Any], nan: Any = "NaN") -> list[Any]:
+    """Numbers with those that JSON does not have as text, and not-a-number as `nan`."""
+    return [
+        value
+        if not isinstance(value, float) or math.isfinite(value)
+        else nan
+        if value != value
+        else "Infinity"
+        if value > 0
+        else "-Infinity"
+        for value in values
+    ]
+
+
+def encoded_numbers(values: Sequence[Any]) -> msgspec.Raw:
+    """A list of numbers as JSON."""
+    text = _ENCODER.encode(values)
+    if b"null" in text:
+        text = _ENCODER.encode(spelled(values))
+    return msgspec.Raw(text)
+
+
+def json_response(value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """An answer in JSON."""
+    return Response(status, (encode(value),), headers=headers)

@@ -11,8 +11,8 @@ from console import __version__
 from console.engine.api import EngineApi
 from console.errors import UsageError
 from console.http.answers import SCORES
-from console.http.json_body import read_json
-from console.http.json_text import encode, json_response
+from console.http.json_body import json_response, read_json
+from console.http.json_text import encode
 from console.http.messages import BINARY, JSON, Request, Response
 from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.oip_infer import infer

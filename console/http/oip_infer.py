@@ -13,8 +13,8 @@ from console.errors import InputError, UsageError
 from console.http.answers import class_texts, parts, text_tensor
 from console.http.ask import Asked, ask
 from console.http.inputs import GivenTensor, Inputs, from_tensors
-from console.http.json_body import aside, read_json
-from console.http.json_text import encode, encoded_numbers, json_response
+from console.http.json_body import aside, encoded_numbers, json_response, read_json
+from console.http.json_text import encode
 from console.http.messages import BINARY, Request, Response
 from console.http.named import model_name, version_of
 from console.http.oip_records import InferAnswerHead, InferHead, InferOutput, InputHead

@@ -15,8 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from console.errors import ConsoleError
 from console.http.errors import Refused
-from console.http.json_body import MOST_JSON, aside, read_json
-from console.http.json_text import encoded_numbers
+from console.http.json_body import MOST_JSON, aside, encoded_numbers, read_json
 from console.http.oip_infer import HEAD, read_inputs
 from console.http.tensors_binary import raw_shape, read_texts, written_texts
 from console.http.tensors_json import packed, read_values, unpacked
