@@ -18,6 +18,8 @@ P = ParamSpec("P")
 MOST_JSON = 16 << 20
 """Bytes of JSON that are read; numbers take a tenth of the time as binary tensors."""
 _LARGE = 256 << 10
+_MOST_BARE = 1 << 20
+"""Bytes that Python's own reader is given, which takes seconds for some."""
 
 _ENCODER = msgspec.json.Encoder()
 _BARE = (b"NaN", b"Infinity")
@@ -47,6 +49,8 @@ async def aside(size: int, read: Callable[P, T], *args: P.args, **more: P.kwargs
 
 def _read_bare(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """The same by Python's own reader, with what JSON does not have in strings."""
+    if len(body) > _MOST_BARE:
+        raise UsageError(f'NaN is written "NaN", and Infinity "Infinity", in JSON of more than {_MOST_BARE:,} bytes.')
     try:
         value = json.loads(body, parse_constant=str)
         return decoder.decode(_ENCODER.encode(value))

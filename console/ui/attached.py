@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NoReturn, Self, cast
 from textual.worker import WorkerFailed
 
 from console.errors import ConsoleError, EngineGoneError
-from console.records import WorkerState
 from console.ui import text
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Attachment:
         if facts is None or self.lost:
             return ""
         running = sum(job.ended is None for job in mirror.jobs)
-        loaded = sum(view.state is WorkerState.READY for view in mirror.workers.values())
+        loaded = sum(view.state == "ready" for view in mirror.workers.values())
         waiting = sum(mirror.pending(path) is not None for path in self._app.rows.by_path)
         parts = (
             f"{text.count(loaded, 'model')} loaded" if loaded else "",

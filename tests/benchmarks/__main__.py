@@ -51,6 +51,7 @@ MEASUREMENTS = (
     Measurement("scale", ("--runs", "3"), ("--runs", "1", "--artifacts", "5000", "--directories", "250"), store=True),
     Measurement("change", quick=("--runs", "20"), store=True),
     Measurement("service"),
+    Measurement("swap", quick=("--swaps", "5", "--quiet-seconds", "2")),
     Measurement("servers", peers=True),
     Measurement("scanners", peers=True, quick=()),
 )

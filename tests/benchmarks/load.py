@@ -80,19 +80,19 @@ class _Caller:
             raise ConnectionError("the server closed a connection")
         self._buffer += data
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found or len(rest) < (length := _length(head)):
+        if not found or len(rest) < (size := length(head)):
             return
         self._outcome.milliseconds.append((time.perf_counter() - self._begun) * 1e3)
         if not head.startswith(b"HTTP/1.1 200"):
             self._outcome.refused += 1
-        elif not self._right(self._number, rest[:length]):
+        elif not self._right(self._number, rest[:size]):
             self._outcome.wrong += 1
-        self._buffer = rest[length:]
+        self._buffer = rest[size:]
         self._number = (self._number + 7) % len(self._requests)
         self.ask()
 
 
-def _length(head: bytes) -> int:
+def length(head: bytes) -> int:
     found = _LENGTH.search(head)
     if found is None:
         raise ValueError(f"an answer without a length: {head[:200]!r}")

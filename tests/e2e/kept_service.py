@@ -195,7 +195,7 @@ class Kept:
         return found
 
     def look(self, digests: frozenset[str]) -> list[str]:
-        """Complaints of what is torn, or left of the dead."""
+        """Faults: something torn, or left of the dead."""
         found = []
         if hashlib.sha256((self.store / "m.joblib").read_bytes()).hexdigest() not in digests:
             found.append("the artifact is none of the known contents")
@@ -230,14 +230,14 @@ class Kept:
         return [str(one) for one in left if not _waited(lambda one=one: not _runs(one))]  # type: ignore[misc]
 
     def ask(self, path: str, told: dict[str, Any]) -> Any:
-        """The answer to the operator."""
+        """The answer to an operator."""
         head = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(told).encode(), head)
         with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
             return json.loads(answer.read() or b"null")
 
     def _unready(self) -> list[str]:
-        """Why not all answers that was loaded."""
+        """The versions of models of which none answers, with their reasons."""
         try:
             found = self.ask("/v2/repository/index", {})
         except (OSError, ValueError) as error:

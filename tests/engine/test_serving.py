@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from console.engine.local import Engine
 from console.errors import DeadlineError, NotReadyError, NotServedError
 from console.records import InferRequest, ServedState
 from console.serving.endpoint import Endpoint
-from console.serving.served_settings import default_name
 from tests.engine.serving import PATIENT, asking, scanned
 
 ROWS = np.random.default_rng(3).normal(size=(5, 3))
@@ -26,11 +24,6 @@ def store(store: Path) -> Path:
     with (store / "a.recipe.toml").open("a") as file:
         file.write(PATIENT)
     return store
-
-
-def test_a_file_name_that_is_no_utf8_is_served_by_a_text() -> None:
-    assert default_name(os.fsdecode(b"in/caf\xe9.joblib")) == "in/caf\ufffd"
-    assert default_name("in/café.recipe.joblib") == "in/café.recipe"
 
 
 async def test_a_model_is_loaded_by_its_first_request_and_answers_by_name_and_path(engine: Engine) -> None:

@@ -69,7 +69,9 @@ asyncio.run(main())
 """
 
 MLFLOW = """
-import json, sys
+import json, sys, types
+sys.modules["scipy"] = types.ModuleType("scipy")  # mlflow asks whether there is scipy.sparse, and fails without a scipy
+sys.modules["scipy"].__path__ = []
 import numpy as np, pandas as pd
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 client = ScoringServerClient("127.0.0.1", int(sys.argv[1]))

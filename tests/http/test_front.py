@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from console.http.tls import CertificateError, Tls, validity
-from console.records import FrontOrder, FrontSettings, InferAnswer, InferRequest, Listener, Principal
+from console.records import FrontOrder, FrontReport, FrontSettings, InferAnswer, InferRequest, Listener, Principal
 from console.worker.child_user import FIRST_UID
 from tests.http.certificates import certificate
 from tests.http.fronts import NOBODY, Engine, RunningFront, Tokens, answer, running_front
@@ -218,7 +218,9 @@ async def test_a_certificate_is_exchanged_under_open_connections() -> None:
         assert "the key is not the one of the certificate" in (await front.reports.get()).message
         _, second = await connected(front.port, old[0])
         front.order(FrontOrder("certificate", *new))
+        assert await front.reports.get() == FrontReport("renewed", new[0])
         front.order(FrontOrder("certificate", "junk", "junk"))
+        assert (await front.reports.get()).report == "renewed"
         assert "cannot be read" in (await front.reports.get()).message
         third, fourth = await connected(front.port, new[0])
         for ask, hear in ((writer, reader), (fourth, third)):

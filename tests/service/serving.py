@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import psutil
+
+from console.service import runtime
 
 LIMIT_S = 250
 
@@ -70,10 +73,22 @@ class Served:
                 return line
         raise AssertionError(f"nothing says {text!r}: {self.lines}")
 
+    def port(self) -> int:
+        """The port of HTTP, which its log tells."""
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", self.read("ask http://"))
+        assert found is not None
+        return int(found[1])
+
     @property
     def _stderr(self) -> IO[str]:
         assert self.process.stderr is not None
         return self.process.stderr
+
+
+def own_directories(home: str) -> dict[str, str]:
+    """The environment of a `serve` that outlives one test; the path of its socket is as short as that of `home`."""
+    kinds = {f"XDG_{kind}_HOME": f"{home}/{kind.lower()}" for kind in ("CONFIG", "CACHE", "STATE", "DATA")}
+    return {**kinds, runtime.VARIABLE: f"{home}/run"}
 
 
 def command(*words: str) -> tuple[int, Any, str]:
