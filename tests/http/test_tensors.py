@@ -191,7 +191,9 @@ def test_the_shape_of_a_body_without_head() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"[" * 200_000, b'{"inputs":' * 50_000, b"\xff", b"", b'{"inputs":[NaN' + b"[" * 200_000]
+    "data",
+    [b"[" * 200_000, b'{"inputs":' * 50_000, b"\xff", b"", b'{"inputs":[NaN' + b"[" * 200_000],
+    ids=["deep lists", "deep objects", "no UTF-8", "nothing", "deep lists behind NaN"],
 )
 def test_bodies_that_are_no_json_are_refused(data: bytes) -> None:
     with pytest.raises(ConsoleError):
