@@ -1,4 +1,4 @@
-"""What the real clients of others are made to ask: programs of their environments, which print one JSON object.
+"""Questions of the real clients of others: programs of their environments, which print one JSON object.
 
 Each is given the port; the models are `lr` (three columns of numbers, two classes) and `shop/basket` (named columns).
 """
