@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,7 +18,7 @@ from console.http.inputs import Inputs, from_objects, from_table
 from console.http.json_body import aside, read_json
 from console.http.json_text import json_response
 from console.http.messages import JSON, TEXT, Request, Response
-from console.http.operations import ASKED, Operation
+from console.http.operations import ASKED, Operation, one_of
 from console.http.routing import Route
 from console.http.table_inputs import from_inputs, from_instances
 
@@ -154,7 +154,7 @@ _TAG = "MLflow scoring"
 _INVOKE = Operation(
     "Predict the rows of a table",
     _TAG,
-    body={JSON: InvocationHead, "text/csv": None},
+    body={JSON: Annotated[InvocationHead, one_of(*_FORMS)], "text/csv": None},
     answers={JSON: InvocationAnswer},
     statuses=(*ASKED, 415),
 )

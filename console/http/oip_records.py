@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+from console.http.tensors_json import DATATYPES
 
 
 class InputHead(msgspec.Struct, gc=False):
@@ -12,7 +14,7 @@ class InputHead(msgspec.Struct, gc=False):
 
     name: str
     shape: list[int]
-    datatype: str
+    datatype: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(DATATYPES)})]
     parameters: dict[str, Any] | None = None
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 ASKED = (400, 401, 403, 404, 413, 429, 500, 503, 504)
 """The statuses of a request to a model that is not answered."""
 READ = (401, 403, 404, 429, 500, 503)
 """The statuses of a question about models that is not answered."""
+
+
+def one_of(*forms: str) -> msgspec.Meta:
+    """The words for an object that has exactly one of these."""
+    return msgspec.Meta(extra_json_schema={"oneOf": [{"required": [form]} for form in forms]})
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from console.http.json_body import aside, read_json
 from console.http.json_text import json_response
 from console.http.messages import JSON, Request, Response
 from console.http.named import find_version, model_name, newest_first, version_of
-from console.http.operations import ASKED, Operation
+from console.http.operations import ASKED, Operation, one_of
 from console.http.routing import Needs, Route
 from console.http.table_inputs import from_examples, from_inputs, from_instances
 from console.http.tfserving_metadata import MetadataAnswer, StatusAnswer, metadata_of, version_status
@@ -55,6 +55,7 @@ class Results(msgspec.Struct):
     results: list[Any]
 
 
+_BODY = Annotated[PredictHead, one_of("instances", "inputs")]
 _PREDICT = msgspec.json.Decoder(PredictHead)
 _EXAMPLES = msgspec.json.Decoder(ExamplesHead)
 
@@ -192,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
     *_routes(
         ":predict",
         predict,
-        Operation("Predict rows or columns", _TAG, {JSON: PredictHead}, answers={JSON: PredictAnswer}, statuses=ASKED),
+        Operation("Predict rows or columns", _TAG, {JSON: _BODY}, answers={JSON: PredictAnswer}, statuses=ASKED),
         "POST",
         "infer",
     ),

@@ -1,4 +1,4 @@
-"""Programs that make the real clients of others ask, each in its own environment, which print one JSON object.
+"""Questions of the real clients of others: programs of their environments, which print one JSON object.
 
 Each is given the port; the models are `lr` (three columns of numbers, two classes) and `shop/basket` (named columns).
 """

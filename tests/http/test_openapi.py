@@ -57,3 +57,13 @@ def test_operations_have_names_of_their_own_and_their_parameters(document: Any) 
 def test_not_ready_is_described_as_the_answer_that_it_is(document: Any, path: str, schema: str) -> None:
     told = document["paths"][path]["get"]["responses"]["503"]["content"]["application/json"]["schema"]
     assert [one["$ref"].rpartition("/")[2] for one in told["anyOf"]] == [schema, "ErrorAnswer"]
+
+
+def test_what_a_body_must_have_is_told(document: Any) -> None:
+    def required(path: str) -> list[list[str]]:
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        return [one["required"] for one in body["oneOf"]]
+
+    assert required("/v1/models/{name}:predict") == [["instances"], ["inputs"]]
+    assert required("/invocations") == [["dataframe_split"], ["dataframe_records"], ["instances"], ["inputs"]]
+    assert "FP64" in document["components"]["schemas"]["InputHead"]["properties"]["datatype"]["enum"]

@@ -26,7 +26,7 @@ BODY = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [1
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    """Where `serve` answers, with one model loaded."""
+    """The address of `serve`, with one model loaded."""
     (tmp_path / "store").mkdir()
     joblib.dump(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path / "store/lr.joblib")
     (tmp_path / "store/lr.recipe.toml").write_text('[serve]\nload = "start"\n')

@@ -62,13 +62,13 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the environments of the clients are: made for this run, or kept where MODEL_CONSOLE_CLIENTS says."""
+    """The place of the clients' environments: made for this run, or kept where MODEL_CONSOLE_CLIENTS says."""
     kept, base = os.environ.get("MODEL_CONSOLE_CLIENTS"), tmp_path_factory.getbasetemp()
     return Path(kept) if kept else (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "clients"
 
 
 def said_by(program: str, port: int, clients: Path, packages: str = "clients") -> Any:
-    """What a client's program has printed."""
+    """The JSON that a client's program has printed."""
     command = [str(environment(packages, clients)), "-W", "ignore", "-c", program, str(port)]
     done = subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nonexistent"}, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
