@@ -15,8 +15,7 @@ from console.http.ask import Asked, ask
 from console.http.csv_table import read_csv
 from console.http.errors import Refused
 from console.http.inputs import Inputs, from_objects, from_table
-from console.http.json_body import aside, read_json
-from console.http.json_text import json_response
+from console.http.json_body import aside, json_response, read_json
 from console.http.messages import JSON, TEXT, Request, Response
 from console.http.operations import ASKED, Operation, one_of
 from console.http.routing import Route

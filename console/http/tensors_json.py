@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from console.errors import InputError, UsageError
-from console.http.json_text import SPELLED
+from console.http.json_body import SPELLED
 from console.records import NUMPY_DTYPES
 
 DATATYPES = (*NUMPY_DTYPES, "BYTES")

@@ -12,8 +12,7 @@ from console.errors import InputError, NotServedError, UsageError
 from console.http.answers import outputs
 from console.http.ask import Asked, ask
 from console.http.inputs import Inputs
-from console.http.json_body import aside, read_json
-from console.http.json_text import json_response
+from console.http.json_body import aside, json_response, read_json
 from console.http.messages import JSON, Request, Response
 from console.http.named import find_version, model_name, newest_first, version_of
 from console.http.operations import ASKED, Operation, one_of
