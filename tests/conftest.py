@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", f"ignore:{warning}")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Short names for tests of long texts, since every process is told all of them."""
+    return f"{argname} of {len(val)}" if isinstance(val, (str, bytes)) and len(val) > 200 else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out `slow` tests unless -m asks for them, and `real` ones where their files are not at hand; those that may
     take long begin first, so that none of them is the last."""

@@ -232,6 +232,7 @@ async def test_a_certificate_is_exchanged_under_open_connections() -> None:
             one.transport.abort()
 
 
+@pytest.mark.slow
 async def test_handshakes_that_stand_still_make_room_for_others() -> None:
     made = certificate("here")
     settings = FrontSettings(-1, (), *made, uid=USER, gid=USER, connections=2)

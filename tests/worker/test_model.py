@@ -160,7 +160,7 @@ async def raw_arrays(worker: Worker) -> None:
 
 async def refusals(worker: Worker, handle: int) -> None:
     with pytest.raises(ChildFailed) as caught:
-        await worker.call_rows([[1.0, 2.0]])
+        await worker.call_array("<f8", (1, 2), numpy.ones(2).tobytes())
     failure = caught.value.failure
     assert failure is not None
     assert (failure.phase, failure.type, failure.input) == ("predict", "ValueError", "ndarray (1, 2) float64")
@@ -173,6 +173,8 @@ async def refusals(worker: Worker, handle: int) -> None:
         await worker.call(handle, 0, 1, methods=["__init__"])
     with pytest.raises(ChildRefused, match="equally many values"):
         await worker.call_rows([[1, 2, 3], [1]])
+    with pytest.raises(ChildRefused, match="a row has 2 values, the model takes 3"):
+        await worker.call_rows([[1.0, 2.0]])
     with pytest.raises(ChildRefused, match="no row"):
         await worker.call_rows([])
 
