@@ -176,12 +176,34 @@ def test_file_system_without_exchange(server: Any, tmp_path: Path, existing: boo
     check_settled(root, OLD if existing else None)
 
 
-def _held_at_its_rename(pid: int) -> bool:
-    """Whether a traced process watches a name and is held at a system call."""
+_LOOKS = 25
+"""So many looks in a row find a process at the same system call that is held there, and not only stopped in passing."""
+
+
+def _stopped_at(pid: int) -> str:
+    """The system call at which a traced process that watches a name stands; "" where it does not."""
     with suppress(OSError):
         watches = any("inotify" in one.read_text() for one in Path(f"/proc/{pid}/fdinfo").iterdir())
-        return watches and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "t"
-    return False
+        if watches and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "t":
+            return _system_call(pid)
+    return ""
+
+
+def _system_call(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/syscall").read_text()
+    except PermissionError:
+        return "some"
+
+
+def _await_held(pid: int) -> None:
+    """Wait until a traced process is held at a system call."""
+    end, before, looks = time.monotonic() + 10, "", 0
+    while looks < _LOOKS and time.monotonic() < end:
+        found = _stopped_at(pid)
+        looks = looks + 1 if found and found == before else 0
+        before = found
+        time.sleep(0.002)
 
 
 @pytest.mark.parametrize("how", ["moved in", "removed and made anew"])
@@ -190,9 +212,7 @@ def test_a_foreign_file_in_the_very_moment_of_a_rename_over_it_is_told(server: A
     request = make(root)
 
     def interfere(pid: int) -> None:
-        end = time.monotonic() + 10
-        while not _held_at_its_rename(pid) and time.monotonic() < end:
-            time.sleep(0.002)
+        _await_held(pid)
         if how == "moved in":
             (tmp_path / "foreign").write_bytes(b"foreign")
             (tmp_path / "foreign").rename(root / PATH)
