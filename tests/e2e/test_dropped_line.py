@@ -72,4 +72,4 @@ def test_the_update_ends_in_the_engine_and_its_candidate_waits(store: Path, word
 
 def clients(store: Path) -> int:
     """The clients of the engine beside the one that asks."""
-    return int(command("status", str(store), "--json")[1]["clients"]) - 1
+    return int(command("status", str(store), "--json")[1]["clients"])
