@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from console.errors import ConsoleError, NotReadyError, NotServedError
 from console.events import Bus
-from console.files.state_dir import OwnFiles
-from console.records import Artifact, Event, FileIdentity, Version
+from console.records import Artifact, Event, FileIdentity
 from console.serving.endpoint import Endpoint
+from console.serving.histories import Histories
 from console.serving.replicas import Slot, drained
 from console.serving.retained import key_of, parts_of
 from console.serving.served_names import ServedNames
 from console.serving.served_settings import ServedSettings
 from console.serving.supervisor import Supervisor
-from console.versions import history
-from console.versions.journal import Journal
 
 REFRESH_S = 2.0
 """How old the settings that a recipe asks for may be."""
@@ -32,7 +29,7 @@ class Endpoints:
 
     def __init__(
         self,
-        root: Callable[[], Path],
+        histories: Histories,
         row: Callable[[str], Artifact | None],
         scanning: Callable[[], bool],
         names: ServedNames,
@@ -42,7 +39,7 @@ class Endpoints:
         bus: Bus,
         retained_bus: Bus,
     ) -> None:
-        self._root = root
+        self.histories = histories
         self.row = row
         self._scanning = scanning
         self.names = names
@@ -138,9 +135,7 @@ class Endpoints:
 
     async def exists(self, endpoint: Endpoint, version: str) -> bool:
         """Whether a version can be loaded from the history. Raises OperationError."""
-        root, path = self._root(), endpoint.path
-        found = await asyncio.to_thread(history_of, root, [(path, self._identity(endpoint)[1])])
-        return any(str(one.version) == version for one in found[path])
+        return await self.histories.exists((endpoint.path, self._identity(endpoint)[1]), version)
 
     async def numbered(self, endpoint: Endpoint, slot: Slot) -> str:
         """The version of what a slot holds; "1" where there is no history. Raises OperationError."""
@@ -149,9 +144,7 @@ class Endpoints:
         return await self._numbered(endpoint, slot.identity, slot.view.digest)
 
     async def _numbered(self, endpoint: Endpoint, identity: FileIdentity, digest: str | None) -> str:
-        return await endpoint.find_number(
-            identity, lambda: asyncio.to_thread(_number, self._root(), endpoint.path, identity, digest)
-        )
+        return await endpoint.find_number(identity, lambda: self.histories.number((endpoint.path, digest), identity))
 
     # loading
 
@@ -265,30 +258,6 @@ class Endpoints:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
         await self.retained.close()
-
-
-def _number(root: Path, path: str, identity: FileIdentity, digest: str | None) -> str:
-    """The version of a content of this digest, or of this file where its digest is not known yet."""
-    with OwnFiles(root) as own:
-        known = history.known(own, Journal(own), path)
-    if not known.entries:
-        return "1"
-    if digest is not None:
-        return str(known.number_of(digest))
-    in_place = known.last is not None and known.last.identity == identity[:-1]
-    return str(known.current.version if known.current and in_place else max(known.entries) + 1)
-
-
-def history_of(root: Path, paths: Iterable[tuple[str, str | None]]) -> dict[str, tuple[Version, ...]]:
-    """The versions of artifacts, each told with the digest of what is in place where that is known; nothing of those
-    that were never replaced. Raises OperationError."""
-    found: dict[str, tuple[Version, ...]] = {}
-    with OwnFiles(root) as own:
-        journal = Journal(own)
-        replaced = {one.path for one in journal.operations()}
-        for path, digest in paths:
-            found[path] = history.listed(own, journal, path, digest) if path in replaced else ()
-    return found
 
 
 def not_ready(

@@ -14,6 +14,7 @@ from console.serving.answering import Answering
 from console.serving.counting import Counting
 from console.serving.endpoints import Endpoints
 from console.serving.failures import Failures
+from console.serving.histories import Histories
 from console.serving.retained import Judging, Signers, retained_fleet
 from console.serving.served_models import ServedModels
 from console.serving.served_names import ServedNames
@@ -68,11 +69,14 @@ def opened(
     retained, told, loader = retained_fleet(
         judging, launcher, access, signed, recipes.python, deadline_s, failures, bus, restarts=restarts
     )
-    endpoints = Endpoints(root, artifacts.row, lambda: artifacts.scanning, names, settings, fleet, retained, bus, told)
+    histories = Histories(root)
+    endpoints = Endpoints(
+        histories, artifacts.row, lambda: artifacts.scanning, names, settings, fleet, retained, bus, told
+    )
     return Serving(
         endpoints,
         Answering(endpoints, access, counting.record),
-        ServedModels(root, endpoints, signature),
+        ServedModels(endpoints, signature),
         access,
         artifacts.rows,
         artifacts.report,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from console.records import (
@@ -22,7 +21,7 @@ from console.records import (
     WorkerState,
     WorkerView,
 )
-from console.serving.endpoints import Endpoints, history_of
+from console.serving.endpoints import Endpoints
 from console.serving.retained import key_of
 from console.serving.supervisor import Supervisor
 
@@ -38,10 +37,7 @@ _KEPT_OUT = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 class ServedModels:
     """Makes the records; `signature` is what is known of a model's inputs now."""
 
-    def __init__(
-        self, root: Callable[[], Path], endpoints: Endpoints, signature: Callable[[str], Signature | None]
-    ) -> None:
-        self._root = root
+    def __init__(self, endpoints: Endpoints, signature: Callable[[str], Signature | None]) -> None:
         self._endpoints = endpoints
         self._signature = signature
 
@@ -53,7 +49,7 @@ class ServedModels:
 
     def _looked_up(self, rows: tuple[Artifact, ...]) -> dict[str, tuple[ServeSettings, str, tuple[Version, ...]]]:
         """Settings, problems and versions of them by path, as the disk has them."""
-        histories = history_of(self._root(), [(row.path, row.digest) for row in rows])
+        histories = self._endpoints.histories.of([(row.path, row.digest) for row in rows])
         settings = self._endpoints.settings
         return {row.path: (*settings.of(row.path), histories[row.path]) for row in rows}
 

@@ -70,10 +70,12 @@ class Journal:
         """Read what is new; a last line without its end is not there yet. Raises OperationError when it cannot be
         read."""
         if self._own.fd < 0:
+            self._begin()
             return
         try:
             fd = os.open(JOURNAL, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._own.fd)
         except FileNotFoundError:
+            self._begin()
             return
         except OSError as error:
             raise OperationError(
@@ -81,6 +83,11 @@ class Journal:
             ) from None
         with closing_fd(fd):
             self._read(fd)
+
+    def read_again(self, own: OwnFiles) -> None:
+        """Read what is new in the journal that lies there by now. Raises OperationError."""
+        self._own = own
+        self.refresh()
 
     def append(self, operation: Operation, state: str, *, durable: bool = True, **more: Any) -> Operation:
         """Write one step and, unless told otherwise, wait until it is on disk.
