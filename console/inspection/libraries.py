@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import metadata
 
 from console.library_versions import Versions
@@ -41,11 +42,14 @@ def _numpy_major(inspection: Inspection | None) -> str:
     return "1" if "core" in modules else ""
 
 
+_version = cache(metadata.version)
+
+
 def _installed(names: dict[str, str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            found[name] = metadata.version(name)
+            found[name] = _version(name)
         except (metadata.PackageNotFoundError, ValueError):
             continue
     return found
