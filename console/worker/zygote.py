@@ -24,6 +24,8 @@ MODULES_CAP = 256
 
 WARM_DEADLINE = 120.0
 FORK_DEADLINE = 10.0
+SEEN_S = (0.001, 0.002, 0.004, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""Pauses until a fork has to be seen."""
 BACKOFF = (0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 
 Start = Callable[[], Awaitable[ChildProcess]]
@@ -74,7 +76,7 @@ class Zygote:
             "fork", {"kind": kind}, fds=(theirs.fileno(), *writers), deadline=FORK_DEADLINE
         )
         pid = head.get("pid")
-        if not isinstance(pid, int) or _parent_of(pid) != zygote.pid:
+        if not isinstance(pid, int) or await _parent_of(pid) != zygote.pid:
             raise error_of(new_failure(label, "start", "protocol", "the zygote named a process that is not its child"))
 
         async def reap() -> Exit:
@@ -122,8 +124,12 @@ class Zygote:
             hear()
 
 
-def _parent_of(pid: int) -> int:
-    try:
-        return process_stat(pid).parent
-    except (OSError, ValueError, IndexError):
-        return -1
+async def _parent_of(pid: int) -> int:
+    """The parent of a process; -1 where there is none. Where /proc hides the processes of others (hidepid), a fork can
+    be seen only from the moment on at which it lets itself be looked at."""
+    for pause in SEEN_S:
+        try:
+            return process_stat(pid).parent
+        except (OSError, ValueError, IndexError):
+            await asyncio.sleep(pause)
+    return -1

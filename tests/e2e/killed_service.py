@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--victim", action="append", choices=(*VICTIMS, "zygote"), default=[])
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="killed-") as above:
+    with tempfile.TemporaryDirectory(prefix="mc-", dir="/tmp") as above:  # short: a socket's path has its limit
         victims = tuple(asked.victim) or VICTIMS
         return bool(series(asked.rounds, seed=asked.seed, place=Path(above), victims=victims, callers=asked.callers))
 
