@@ -80,15 +80,30 @@ ONE_TEXT = "text"
 
 
 @dataclass(frozen=True)
+class TensorSpec:
+    """One tensor that goes in or comes out: `dtype` is numpy's name of its elements ("str" for texts, "" = unknown),
+    `shape` has None for a side of any length and is None where not even the rank is known."""
+
+    name: str
+    dtype: str = ""
+    shape: Optional[tuple[Optional[int], ...]] = None
+
+
+@dataclass(frozen=True)
 class Signature:
     """Inputs and outputs of a model, as far as the file tells. `classes` are the labels a classifier can answer,
-    `texts` the inputs that are known to hold texts: columns, or ONE_TEXT where a text is all of a row."""
+    `texts` the inputs that are known to hold texts: columns, or ONE_TEXT where a text is all of a row.
+
+    `takes` and `gives` are the tensors of a model that has such, by name; a model of table rows has none of them.
+    """
 
     n_features: Optional[int] = None
     feature_names: Optional[tuple[str, ...]] = None
     outputs: Optional[int] = None
     classes: Optional[tuple[Json, ...]] = None
     texts: tuple[str, ...] = ()
+    takes: tuple[TensorSpec, ...] = ()
+    gives: tuple[TensorSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,8 @@ class Inspection:
 
     `model_class` is the dotted class of the root model (of the first estimator where the root is a container);
     `complete` is true when every byte was accounted for. `details` holds what only this format has (layers,
-    training configuration, layout).
+    training configuration, layout). `summary` says in a few words what it is where its class alone says little
+    ("Llama 1.1B · Q4_K_M", "GBDT 500 trees").
     """
 
     format: str
@@ -114,3 +130,4 @@ class Inspection:
     loadable: bool = True
     findings: tuple[Finding, ...] = ()
     details: dict[str, Json] = field(default_factory=dict)
+    summary: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional, Protocol
@@ -50,6 +50,16 @@ class Runnable(Protocol):
 
     def close(self) -> None:
         """Give back what the model holds."""
+        ...
+
+
+class TensorRunnable(Runnable, Protocol):
+    """A Runnable whose model takes named tensors of any rank, those of `signature.takes`."""
+
+    def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays of `signature.gives` for one array for each of `signature.takes`, by name. The first side of each
+        counts rows where the signature leaves it open. Raises ValueError for tensors that do not fit, what the model
+        raises."""
         ...
 
 
