@@ -8,10 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from console.files.roots import user_name
-from console.records import Json, Principal
-
-ANONYMOUS = "anonymous"
-"""The name of whoever asks over HTTP without a token."""
+from console.records import ANONYMOUS, Json, Principal
 
 
 @dataclass(frozen=True, slots=True)

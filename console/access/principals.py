@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from console.access.actor import ANONYMOUS, Actor, acting, acting_as
+from console.access.actor import Actor, acting, acting_as
 from console.access.control import AccessControl
 from console.closing import closing_fd
 from console.config import state_dir, store_key
@@ -22,7 +22,7 @@ from console.errors import ConflictError, ConsoleError, InputError, OperationErr
 from console.files.opening import identity_of
 from console.locks import LOCK_TRY_S, locked, retried
 from console.os_errors import hint, why
-from console.records import FileIdentity, Json, NewToken, Principal, Token
+from console.records import ANONYMOUS, FileIdentity, Json, NewToken, Principal, Token
 from console.trust.tokens import MOST_TOKENS, KeptToken, digest_of, id_of, named, new_secret, parse, serialised
 
 Tokens = tuple[KeptToken, ...]

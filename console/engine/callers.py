@@ -17,7 +17,7 @@ from console.engine.protocol import Method
 from console.engine.unix_socket import Peer, user_groups
 from console.errors import AccessDeniedError, UnauthenticatedError, UsageError
 from console.files.roots import owner_name
-from console.records import ErrorRecord, ExceptionInfo, Failure, Principal, ProbePlan, UpdatePlan
+from console.records import ANYBODY, ErrorRecord, ExceptionInfo, Failure, Principal, ProbePlan, UpdatePlan
 
 __all__ = ["Caller", "Principals", "as_told", "may_name", "names_files", "nobody", "user"]
 
@@ -37,7 +37,7 @@ _OF_THE_FRONT = frozenset({"status", "monitor.exposition", "tokens.principal", "
 
 def nobody(handle: str) -> Principal | None:
     """The principal of a handle where no tokens are kept: whoever gives none is anonymous."""
-    return None if handle else Principal("anonymous", "infer")
+    return None if handle else ANYBODY
 
 
 class Caller:

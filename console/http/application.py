@@ -17,7 +17,7 @@ import msgspec
 from console.errors import ConsoleError, UnauthenticatedError
 from console.http import bodies, browsers, errors
 from console.http.callers import Caller, Callers
-from console.http.connection import Origin
+from console.http.connections import Origin
 from console.http.errors import Refused
 from console.http.limits import Held, Limits
 from console.http.messages import Request, Response

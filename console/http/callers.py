@@ -13,7 +13,7 @@ from typing import Protocol
 from console.engine.api import EngineApi
 from console.engine.api_service import TokensApi
 from console.errors import AccessDeniedError, ConsoleError
-from console.http.connection import Origin
+from console.http.connections import Origin
 from console.http.errors import Refused
 from console.http.routing import ROLES
 from console.records import Principal

@@ -16,7 +16,8 @@ from console.errors import ConsoleError
 from console.http import confinement, routes
 from console.http.application import Application
 from console.http.callers import Callers
-from console.http.connection import Connection, Connections
+from console.http.connection import Connection
+from console.http.connections import Connections
 from console.http.engine_line import EngineLine
 from console.http.handshake import Handshake
 from console.http.limits import Held, Limits

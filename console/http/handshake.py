@@ -6,7 +6,8 @@ import asyncio
 import ssl
 from typing import cast
 
-from console.http.connection import Connection, Connections, Origin
+from console.http.connection import Connection
+from console.http.connections import Connections, Origin
 
 _HANDSHAKE_S = 10.0
 _GOODBYE_S = 2.0

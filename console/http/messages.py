@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from console.records import Principal
+from console.records import ANYBODY, Principal
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -28,7 +28,7 @@ class Request:
     id: str = ""
     trace: str = ""
     deadline_ms: float | None = None
-    principal: Principal = field(default_factory=lambda: Principal("anonymous", "infer"))
+    principal: Principal = ANYBODY
     params: Mapping[str, str] = field(default_factory=dict)
 
 

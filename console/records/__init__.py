@@ -21,6 +21,8 @@ from console.records.recipes import RecipeFacts
 from console.records.security import EncryptedFile, PublicKey, SignedContents
 from console.records.series import Marker, SeriesBins, SeriesChunk, SeriesPosition
 from console.records.serving import (
+    ANONYMOUS,
+    ANYBODY,
     NUMPY_DTYPES,
     Datatype,
     Durations,
@@ -88,6 +90,8 @@ from console.records.workers import (
 )
 
 __all__ = [
+    "ANONYMOUS",
+    "ANYBODY",
     "GAUGES",
     "LAYERS",
     "METRICS",

@@ -238,9 +238,13 @@ TokenRole = Literal["view", "infer", "operate", "administer"]
 """Roles that a token may have."""
 
 
+ANONYMOUS = "anonymous"
+"""The name of whoever asks over HTTP without a token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whoever asks over HTTP: the bearer of a token, or anybody ("anonymous").
+    """Whoever asks over HTTP: the bearer of a token, or anybody (ANONYMOUS).
 
     `role` is a role in a word; `models` are patterns of names (none = all); `rate` is requests a second (0 = no limit).
     `handle` is what the front names it by to the engine.
@@ -251,6 +255,10 @@ class Principal:
     models: tuple[str, ...] = ()
     rate: float = 0.0
     handle: str = ""
+
+
+ANYBODY = Principal(ANONYMOUS, "infer")
+"""Whoever asks over HTTP without a token, where that is allowed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from console.engine.local import Engine
 from console.engine.server import EngineServer
 from console.errors import ConsoleError
 from console.files.roots import owner_name
-from console.records import EngineFacts, Event, JobState, Principal
+from console.records import ANYBODY, EngineFacts, Event, JobState
 from console.records.service import ServeOptions
 from console.service.front_process import FrontProcess, front_settings, read_certificate
 from console.service.listening import Listening, close_all, listen_all
@@ -32,8 +32,6 @@ from console.service.runtime import EngineLock, group_id, socket_of, taken
 T = TypeVar("T")
 _CLOSE_S = 10.0
 """Seconds for the end of all workers."""
-_FRONT = Principal("anonymous", "infer")
-"""Whoever the front asks for as long as it does not know who a request is of."""
 _LOGGED = ("engine.", "failure.", "history.", "serving.", "store.", "trust.", "update.", "worker.")
 _UNTOLD = ("worker.phase", "update.progress", "store.scanning", "trust.layers")
 """Kinds of events that tell of single steps."""
@@ -122,7 +120,7 @@ class Service:
         return EngineServer(
             self._engine,
             root=str(self._engine.root),
-            principals=lambda handle: tokens.of(handle) if handle else _FRONT,
+            principals=lambda handle: tokens.of(handle) if handle else ANYBODY,
             on_failure=self._unforeseen,
         )
 

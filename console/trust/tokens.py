@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from console.errors import InputError, UsageError
-from console.records import Token, TokenRole
+from console.records import ANONYMOUS, Token, TokenRole
 from console.validation import FINITE
 
 VERSION = 1
@@ -25,7 +25,7 @@ _BYTES = 32
 _LENGTH = 43
 _ID = 8
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
-_RESERVED = ("anonymous",)
+_RESERVED = (ANONYMOUS,)
 
 Name = Annotated[str, Meta(pattern=rf"\A{_NAME}\Z")]
 Pattern = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -20,7 +20,8 @@ from console.engine.server import EngineServer
 from console.errors import UnauthenticatedError
 from console.http.application import Application
 from console.http.callers import Callers, FrontEngine
-from console.http.connection import Connection, Connections
+from console.http.connection import Connection
+from console.http.connections import Connections
 from console.http.limits import Held, Limits
 from console.http.routing import Route, Router
 from console.records import FrontOrder, FrontReport, FrontSettings, Listener, Permissions, Principal, StoreStatus

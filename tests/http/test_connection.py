@@ -19,7 +19,7 @@ import pytest_asyncio
 from console.engine.api import EngineApi
 from console.errors import DeadlineError, InputError, NotReadyError, NotServedError, OperationError, OverloadedError
 from console.http import bodies
-from console.http.connection import Connections
+from console.http.connections import Connections
 from console.http.errors import Refused
 from console.http.limits import Limits
 from console.http.messages import TEXT, Request, Response
