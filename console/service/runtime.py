@@ -28,6 +28,7 @@ MOST_PATH = 107
 """Bytes of the longest path of a unix socket, see unix(7)."""
 
 _SYSTEM = "/run/model-console"
+_OF_USER = "/tmp/model-console-"
 _MOST = 64 << 10
 _TAKE_S = 1.0
 """How long the lock is tried for: clients that look whether it is held have it for a moment."""
@@ -69,7 +70,7 @@ def socket_of(root: Path, named: str = "") -> Path:
 def running(root: Path) -> RunningEngine | None:
     """The engine that serves the store at `root`; None where there is none that this user may see."""
     key, trusted = store_key(root), _trusted(root)
-    for place in dict.fromkeys(_candidates()):
+    for place in _looked_at(root):
         with suppress(OSError, ValueError, TypeError):
             found = _held(place / key / LOCK, trusted)
             if found is not None:
@@ -80,7 +81,7 @@ def running(root: Path) -> RunningEngine | None:
 def hidden(root: Path) -> Path | None:
     """The runtime directory of the store that this user may not look into; None where there is none."""
     key = store_key(root)
-    for place in dict.fromkeys(_candidates()):
+    for place in _looked_at(root):
         try:
             (place / key / LOCK).stat()
         except PermissionError:
@@ -95,8 +96,17 @@ def _candidates() -> list[Path]:
     uid = os.geteuid()
     given = [os.environ.get(VARIABLE, ""), os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]]
     session = os.environ.get("XDG_RUNTIME_DIR", "")
-    own = [_SYSTEM if uid == 0 else "", f"{session}/model-console" if session else "", f"/tmp/model-console-{uid}"]
+    own = [_SYSTEM if uid == 0 else "", f"{session}/model-console" if session else "", f"{_OF_USER}{uid}"]
     return [Path(path) for path in (*given, *own, _SYSTEM) if os.path.isabs(path)]
+
+
+def _looked_at(root: Path) -> list[Path]:
+    """Runtime directories in which the engine of the store may be: this user's, and those of the store's owner."""
+    found = _candidates()
+    with suppress(OSError):
+        owner = root.stat().st_uid
+        found += [Path(f"/run/user/{owner}/model-console"), Path(f"{_OF_USER}{owner}")]
+    return list(dict.fromkeys(found))
 
 
 def _trusted(root: Path) -> frozenset[int]:

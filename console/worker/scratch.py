@@ -17,7 +17,7 @@ from contextlib import suppress
 from console.processes import process_stat
 from console.worker.cgroups import is_gone, owner, started
 
-PREFIX = "model-console-"
+PREFIX = "model-console-scratch-"
 PASSABLE = 0o711
 CANARY = "canary"
 UNLOCKED = ".model-console-new-"

@@ -65,6 +65,22 @@ def test_an_engine_is_found_in_the_directory_of_another_session(
         assert runtime.running(store) is not None
 
 
+def test_the_engine_of_the_owner_of_the_store_is_found_by_others(
+    store: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "_OF_USER", f"{tmp_path}/of-")
+    with monkeypatch.context() as owners:
+        owners.setenv(runtime.VARIABLE, f"{tmp_path}/of-{store.stat().st_uid}")
+        socket = runtime.socket_of(store)
+        with runtime.taken(store, socket, started=time.time()):
+            owners.setenv(runtime.VARIABLE, str(place))
+            found = runtime.running(store)
+            assert found is not None
+            assert found.socket == str(socket)
+            with pytest.raises(OperationError, match="served already"), runtime.taken(store, place / "s", started=0.0):
+                pass
+
+
 @pytest.mark.parametrize("left", [b"", b"{", b'{"pid": 1}', b"[]", b"\xff\0"])
 def test_a_lock_that_nobody_holds_tells_of_no_engine(store: Path, left: bytes) -> None:
     socket = runtime.socket_of(store)

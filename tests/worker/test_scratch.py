@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from console.service import runtime
 from console.worker import scratch
 from console.worker.limits import PACKAGE_ROOT
 from console.worker.scratch import Scratch, end_abandoned
@@ -39,15 +40,15 @@ def test_only_what_nobody_holds_is_removed(tmp_path: Path, monkeypatch: pytest.M
     places = [Path(process.stdout.readline().strip()).parent for process in (killed, living) if process.stdout]
     killed.kill()
     killed.communicate()
-    stranger = tmp_path / "model-console-notes"
+    stranger = tmp_path / "model-console-scratch-notes"
     stranger.mkdir(mode=0o755)
-    (tmp_path / "model-console-link").symlink_to(stranger)
+    (tmp_path / "model-console-scratch-link").symlink_to(stranger)
     deadline = time.monotonic() + 60
     while places[0].exists() and time.monotonic() < deadline:
         end_abandoned(str(tmp_path))
     assert [place.exists() for place in places] == [False, True]
     assert stranger.exists()
-    assert os.path.islink(tmp_path / "model-console-link")
+    assert os.path.islink(tmp_path / "model-console-scratch-link")
     living.communicate("\n")
 
 
@@ -56,3 +57,12 @@ def test_a_young_one_is_left_alone(tmp_path: Path) -> None:
     young.mkdir(mode=0o700)
     end_abandoned(str(tmp_path))
     assert young.exists()
+
+
+def test_the_runtime_directory_of_an_ordinary_user_is_no_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (runtime.VARIABLE, "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    directory = runtime.runtime_dir()
+    assert str(directory) == "/tmp/model-console-4242"
+    assert not directory.name.startswith((scratch.PREFIX, scratch.UNLOCKED))
