@@ -56,6 +56,7 @@ def test_every_estimator_answers_the_same_to_the_last_bit(trips: list[Trip]) -> 
     assert len(trips) > 200
 
 
+@pytest.mark.slow
 def test_inspection_tells_class_parameters_and_places_of_every_estimator(trips: list[Trip]) -> None:
     for name, model, _, again, facts in trips:
         assert facts.model_class == f"{type(model).__module__}.{type(model).__qualname__}"

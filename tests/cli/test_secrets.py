@@ -198,6 +198,7 @@ def kind_of(lines: list[str]) -> str:
     return next((kind for kind in ("unsealer", "inspector", "worker", "zygote") if f'"{kind}"' in started), "console")
 
 
+@pytest.mark.slow
 def test_secrets_stand_in_no_log_and_no_message(run: Run, store: Path, tmp_path: Path) -> None:
     key, identity = tmp_path / "k.pem", tmp_path / "id.txt"
     trusting(run, key)

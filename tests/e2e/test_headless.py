@@ -195,6 +195,7 @@ def _fitted() -> Any:
     return LinearRegression().fit([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [1.0, 2.0, 3.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "phase", "said"),
     [

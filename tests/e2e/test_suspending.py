@@ -78,6 +78,7 @@ def wait_stopped(shell: Terminal, console: psutil.Process, since: int, nudge: st
         shell.read(0.1)
 
 
+@pytest.mark.slow
 def test_a_shell_has_its_terminal_back_and_fg_goes_on(demo_copy: Path) -> None:
     with terminal(demo_copy, shell=True) as shell:
         (console,) = psutil.Process(shell.process.pid).children()

@@ -136,6 +136,7 @@ def test_a_linked_directory_of_our_own_is_not_followed(store: Path, tmp_path: Pa
     assert place_of(store / "a.joblib").root == store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["journal.jsonl", "audit.jsonl", "policy.toml", "lock", "policy.lock"])
 async def test_a_pipe_in_place_of_our_own_files_blocks_nothing(store: Path, isolated: Path, name: str) -> None:
     (store / STORE_DIR).mkdir()
@@ -149,6 +150,7 @@ async def test_a_pipe_in_place_of_our_own_files_blocks_nothing(store: Path, isol
             await engine.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["journal.jsonl", "audit.jsonl", "policy.toml", "lock", "policy.lock"])
 async def test_a_link_in_place_of_our_own_files_is_not_written_through(
     store: Path, tmp_path: Path, isolated: Path, name: str
@@ -230,6 +232,7 @@ def test_a_history_directory_that_is_a_link_gets_nothing(store: Path, tmp_path: 
     assert os.listdir(target) == ["policy.toml"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["journal.jsonl", "audit.jsonl", "policy.toml"])
 def test_a_huge_file_in_place_of_our_own_costs_no_memory(store: Path, isolated: Path, name: str, run: Run) -> None:
     (store / STORE_DIR).mkdir()
@@ -242,6 +245,7 @@ def test_a_huge_file_in_place_of_our_own_costs_no_memory(store: Path, isolated: 
     shutil.rmtree(store / STORE_DIR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"{}", b"\xff" * 3, b"[" * 2000, b""])
 def test_a_journal_of_nothing_but_damage_is_passed_over_soon(store: Path, line: bytes) -> None:
     with OwnFiles(store, create=True):

@@ -89,6 +89,7 @@ def memories() -> list[str]:
     return sorted(one for one in found if one.startswith("/memfd:"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "compression"), [*(("joblib", each) for each in COMPRESSIONS), ("pickle", "gzip"), ("pickle", "xz")]
 )
@@ -199,6 +200,7 @@ def without_plan(data: bytes) -> bytes:
     return zlib.compress(data + data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "odd",
     [
@@ -279,12 +281,14 @@ def twins(raw_twins: Twins) -> Twins:
     return raw_twins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WAYS)
 async def test_a_compressed_file_that_is_swapped_all_the_time(race_engine: Engine, twins: Twins, how: str) -> None:
     race_engine._facts._plan = plan_in(race_engine._inspectors)
     assert await race(race_engine, twins, how, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["in place", "replaced", "linked", "truncated", "removed"])
 async def test_what_was_opened_is_loaded_after_the_file_changed(race_engine: Engine, twins: Twins, change: str) -> None:
     judged = await race_engine._facts.snapshot("m.joblib", to_load=True)

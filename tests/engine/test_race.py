@@ -131,6 +131,7 @@ async def race(engine: Engine, twins: Twins, how: str, tries: int) -> Counter[st
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WAYS)
 async def test_a_file_that_is_swapped_all_the_time(engine: Engine, twins: Twins, how: str) -> None:
     assert await race(engine, twins, how, 60)

@@ -334,6 +334,7 @@ def test_no_descriptor_stays_open(store: Path) -> None:
     assert not [link for link in links if os.path.lexists(link) and os.readlink(link).startswith(str(store))]
 
 
+@pytest.mark.slow
 def test_twenty_thousand_files_after_random_changes(store: Path) -> None:
     draw = random.Random(7)
     names = [f"{n % 40}/{n % 200}/m{n}.pkl" for n in range(20_000)]

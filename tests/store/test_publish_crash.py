@@ -114,6 +114,7 @@ def test_recovery_that_is_killed_too(server: Any, tmp_path: Path, at: str, call:
         assert ended.status == -9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "error"),
     [("write", "ENOSPC"), ("fsync", "EIO"), ("openat", "EACCES"), ("renameat2", "EROFS"), ("renameat", "ENOSPC")],

@@ -138,6 +138,7 @@ def command(home: Path, groups: list[int], *argv: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 @AS_OTHERS
 @pytest.mark.parametrize(
     "argv",

@@ -66,6 +66,7 @@ async def chosen_file(console: Driver, typed: str = "holdout") -> None:
     await console.press("enter")
 
 
+@pytest.mark.slow
 async def test_p_asks_for_file_and_target_and_drives_the_model(engine: Engine) -> None:
     async with console_on(engine, size=(80, 24)) as console:
         await on_model(console)

@@ -168,6 +168,7 @@ def test_numbers_agree_within_the_tolerance(expected: list[float], found: list[f
     assert (largest <= onnx_export.TOLERANCE["float64"]) == same
 
 
+@pytest.mark.slow
 async def test_a_sandboxed_worker_exports(launcher: Launcher, open_file: OpenFile, tmp_path: Path) -> None:
     model = DecisionTreeClassifier(random_state=0).fit(X, Y)
     np.save(tmp_path / "rows.npy", X)

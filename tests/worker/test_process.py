@@ -80,6 +80,7 @@ async def test_endless_loop_is_a_hang_with_its_stack(worker: Worker, evil: Load)
     assert worker.child.ended.is_set()
 
 
+@pytest.mark.slow
 async def test_processor_time_limit(launcher: Launcher, evil: Load) -> None:
     worker = await Worker.start(launcher, "loop", limits=Limits(cpu_seconds=1))
     failure = await failure_of(worker, evil("[None for _ in iter(int, 1)]"))
