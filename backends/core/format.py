@@ -122,6 +122,8 @@ class Format:
     """The same of `save`."""
     convertible: bool = False
     """Whether `convert` offers to write it."""
+    portability: str = ""
+    """Programs that read it, in a few words."""
     adapter: str = ""
     """Name (as `implementation` has it) of the Model that is made of each fitted Python object which `load` gives, and
     which a trainer can fit again; empty where `LoadedModel.model` is a Runnable."""

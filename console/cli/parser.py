@@ -278,8 +278,11 @@ def _running(commands: Commands) -> None:
     probe.set_defaults(run="run:probe")
     convert = _add(commands, "convert", "Write a model in another format.", "convert churn/lr.joblib --to hdf5")
     _loads(convert)
-    convert.add_argument("--to", choices=WRITTEN, required=True, metavar="FORMAT", help=", ".join(WRITTEN))
+    into = convert.add_mutually_exclusive_group(required=True)
+    into.add_argument("--to", choices=WRITTEN, metavar="FORMAT", help=", ".join(WRITTEN))
+    into.add_argument("--compare", action="store_true", help="measure it in each format that it could be in")
     convert.add_argument("--out", type=_written_file, metavar="FILE", help="where to (else beside the artifact)")
+    convert.add_argument("--data", metavar="FILE", help="rows to compare on (else what the recipe names)")
     convert.set_defaults(run="run:convert")
     accelerate = _add(
         commands,

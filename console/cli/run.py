@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from console.cli import json_shapes
+from console.cli.compare_formats import compare_formats
 from console.cli.data_files import data_named, read_as, read_data, refuse_terminal, target_of, why_alone
 from console.cli.output import Output, size_words
 from console.cli.session import Opened, as_job, at_another_place, opened
@@ -108,7 +109,9 @@ def _scored(state: ProbeState) -> str:
 
 
 async def convert(arguments: argparse.Namespace, output: Output) -> int:
-    """Write the model in another format."""
+    """Write the model in another format, or compare those it could be in."""
+    if arguments.compare:
+        return await compare_formats(arguments, output)
     files = [arguments.out or arguments.artifact]
     async with opened(arguments.door, arguments.artifact, records=_recorded(arguments), files=files) as store:
         out = _converted_path(Path(arguments.artifact), arguments.to, arguments.out)

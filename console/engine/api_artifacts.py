@@ -13,6 +13,7 @@ from console.records import (
     EncryptedFile,
     Explanation,
     ExportProgress,
+    FormatsProgress,
     Json,
     KnownFacts,
     Layer,
@@ -114,6 +115,15 @@ class UpdatesApi(Protocol):
         """Write the model to the new file `out` in another format, and check that it answers alike.
 
         Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
+        """
+        ...
+
+    def compare_formats(
+        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+    ) -> AsyncIterator[FormatsProgress]:
+        """The formats that the model could be in, measured one after another; the last progress has the figures.
+
+        Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError.
         """
         ...
 

@@ -157,6 +157,46 @@ class OnnxComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class DataRows:
+    """A data file of rows, its target, and how it is read."""
+
+    path: str
+    target: Target | None
+    options: ReadOptions
+
+
+@dataclass(frozen=True, slots=True)
+class FormatFigures:
+    """One format that a model could be in, as it was measured; `problem` says why it cannot be in it.
+
+    `current` marks the artifact as it is. `load_ms` is the reading alone, `first_ms` and `steady_ms` are predictions of
+    one row, `memory` is what a worker has for itself. `runs_code` says whether files of the format name code that
+    loading runs, `portability` what else reads it, `answers` how its answers compare.
+    """
+
+    format: str
+    size: int = 0
+    load_ms: float | None = None
+    first_ms: float | None = None
+    steady_ms: float | None = None
+    memory: int | None = None
+    verdict: str = ""
+    runs_code: bool = False
+    portability: str = ""
+    answers: str = ""
+    current: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatsProgress:
+    """The phase of comparing formats, in a word; `figures` are there once all are measured."""
+
+    phase: str
+    figures: tuple[FormatFigures, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExportProgress:
     """The phase of making an export, in a word; `comparison` is there once it is made and compared."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,21 @@ from pathlib import Path
 from console.errors import ConsoleError, InputError, OperationError, UsageError
 from console.files.opening import require_no_link
 from console.recipes.recipe import Recipe
-from console.records import Comparison, Json, Mode, Target, UpdatePlan, UpdateProgress, UpdateStatus, Verdict, Version
+from console.records import (
+    Comparison,
+    FormatsProgress,
+    Json,
+    Mode,
+    Target,
+    UpdatePlan,
+    UpdateProgress,
+    UpdateStatus,
+    Verdict,
+    Version,
+)
+from console.reporting import reported
 from console.update.converting import Converting
+from console.update.formats import ComparingFormats
 from console.update.promoter import Replacing
 from console.update.recovering import settle, settle_or_tell
 from console.update.run import UpdateRun, Waiting
@@ -30,6 +44,7 @@ class Updates:
         self._access = services.access
         self._replacing = Replacing(services)
         self._converting = Converting(services)
+        self._formats = ComparingFormats(services)
         self._running: dict[str, asyncio.Task[Comparison]] = {}
         self._progress: dict[str, UpdateProgress] = {}
         self._told: dict[str, float] = {}
@@ -154,6 +169,24 @@ class Updates:
         await asyncio.to_thread(require_no_link, self._services.root, path)
         await settle(self._services.root, self._services.bus, path)
         return await self._replacing.rollback(path, version)
+
+    async def compare_formats(
+        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+    ) -> AsyncIterator[FormatsProgress]:
+        """The formats that the model could be in, measured one after another; the last progress has the figures.
+
+        Raises UsageError without rows, NeedsReviewError, AccessDeniedError, InputError, OperationError.
+        """
+
+        async def compared(tell: Callable[[FormatsProgress], None]) -> FormatsProgress:
+            def hear(phase: str) -> None:
+                tell(FormatsProgress(phase))
+
+            found = await self._formats.compare(path, data=data, at=at, accept=accept, on_phase=hear)
+            return FormatsProgress("compared", found)
+
+        async for progress in reported(compared):
+            yield progress
 
     async def convert(
         self, path: str, to: str, out: str | Path, *, at: str = "", accept: str | None = None

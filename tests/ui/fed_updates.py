@@ -13,6 +13,7 @@ from console.records import (
     Comparison,
     EncryptedFile,
     ExportProgress,
+    FormatsProgress,
     Json,
     SignatureStatus,
     SignedContents,
@@ -64,6 +65,11 @@ class FedUpdates(FedRoom):
         self, path: str, to: str, out: str, *, at: str = "", accept: str | None = None
     ) -> dict[str, Json]:
         raise UsageError("a feeder converts nothing")
+
+    async def compare_formats(
+        self, path: str, *, data: str | None = None, at: str = "", accept: str | None = None
+    ) -> AsyncIterator[FormatsProgress]:
+        yield FormatsProgress("compared")
 
 
 class FedAcceleration(FedRoom):

@@ -33,6 +33,7 @@ FORMATS = (
         magic=(_MAGIC,),
         order=10,
         convertible=True,
+        portability="this console; the numbers by any HDF5 reader",
         adapter="backends.estimators.estimator:Estimator",
         imports=("backends.formats.hdf5.own", "h5py"),
     ),

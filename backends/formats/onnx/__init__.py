@@ -19,6 +19,7 @@ FORMATS = (
         bytewise=True,
         not_loadable=ELSEWHERE,
         not_writable="an ONNX model is written by `accelerate`",
+        portability="ONNX Runtime: C++, C#, Java, JavaScript, Rust, Python",
         extra="onnx",
     ),
 )

@@ -69,6 +69,7 @@ _pickle_format = partial(
     undisguised=(".pt", ".pth", ".zip"),
     bytewise=True,
     convertible=True,
+    portability="Python with these libraries",
     adapter="backends.estimators.estimator:Estimator",
 )
 
