@@ -34,6 +34,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     ),
     FindingCode("disguised-pickle", "evasion", "a pickle under a name that promises data without code"),
     FindingCode("polyglot", "evasion", "the same bytes are valid in two formats"),
+    FindingCode("unknown-field", "code", "a field that this reader does not know: nobody looked into what it does"),
     # compression
     FindingCode("decompression-bomb", "limit", "opens to more bytes than the limit or the ratio allows"),
     FindingCode("damaged-compression", "damaged", "the compressed stream is cut or its checksum is wrong"),

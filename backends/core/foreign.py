@@ -16,7 +16,6 @@ _STARTS = (
     (re.compile(rb"CBM1"), "CatBoost"),
     (re.compile(rb"\{L.{8}[a-zA-Z]?.{0,9}learner", re.DOTALL), "XGBoost"),
     (re.compile(rb'\s*\{\s*"learner"\s*:\s*\{'), "XGBoost"),
-    (re.compile(rb"tree\r?\nversion=v\d"), "LightGBM"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
 )

@@ -130,6 +130,8 @@ class Format:
     members: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
     """Which entries of a directory make one artifact of it, by their names alone, if all of them are files; none where
     it is no artifact of this format. The implementation has `inspect_directory` besides."""
+    compiles: bool = False
+    """Whether what runs its models writes code of its own while it runs, be it only for a call back into Python."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

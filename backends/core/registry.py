@@ -207,6 +207,11 @@ def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
     return opened is None or _is_worth(opened, LIKELY)
 
 
+def is_told(head: bytes) -> bool:
+    """Whether these first bytes are those of a format that nothing else starts like."""
+    return any(each.is_worth(head) for each in built_in() if not each.vague)
+
+
 def is_worth_opening(head: bytes, size: Optional[int] = None) -> bool:
     """Whether a scan has to look into a file with these first bytes (up to 4 KiB): an archive may hold a model, too."""
     compression = _compression(head)

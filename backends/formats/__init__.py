@@ -6,6 +6,7 @@ BUILT_IN = (
     "archive",
     "hdf5",
     "keras",
+    "lightgbm",
     "npy",
     "onnx",
     "pickle",

@@ -12,7 +12,14 @@ from pathlib import Path
 from backends.core.directories import members_of
 from console.files import opening
 from console.files.directories import row_of_directory
-from console.files.filename_rules import is_answered, is_hidden, is_named_as_model, may_be_opened
+from console.files.filename_rules import (
+    is_answered,
+    is_hidden,
+    is_named_as_model,
+    is_named_as_text,
+    is_told_model,
+    may_be_opened,
+)
 from console.os_errors import is_of_the_machine
 from console.recipes import recipe
 from console.records import Artifact, FileIdentity
@@ -213,7 +220,7 @@ class Lister:
             if old is not None and (old.identity, old.link, old.problem) == (row.identity, row.link, row.problem):
                 return old if old.recipe == beside else replace(old, recipe=beside)
             named = is_named_as_model(os.path.basename(path)) or is_named_as_model(os.path.basename(led.place))
-            return row if named or (fd >= 0 and self._sniff(os.pread(fd, HEAD, 0))) else None
+            return row if named or (fd >= 0 and self._sniffs(path)(os.pread(fd, HEAD, 0))) else None
         except OSError as error:
             return old or link_not_looked_at(path, error)
         finally:
@@ -223,12 +230,16 @@ class Lister:
     def _recipe_of(self, name: str, beneath: str, found: Directory) -> str | None:
         return next((one for name in recipe.recipe_names(name) if (one := beneath + name) in found.recipes), None)
 
+    def _sniffs(self, path: str) -> Callable[[bytes], bool]:
+        """The judge of a file's first bytes: under a name that much else has, it has to be told by them for certain."""
+        return is_told_model if is_named_as_text(os.path.basename(path)) else self._sniff
+
     def _look_inside(self, path: str) -> bool | str | None:
         """Whether a model may be in the file, or why it cannot be told; None where the machine cannot look now."""
         try:
             fd = opening.open_beneath(self._root, path)
             try:
-                return self._sniff(os.pread(fd, HEAD, 0))
+                return self._sniffs(path)(os.pread(fd, HEAD, 0))
             finally:
                 os.close(fd)
         except OSError as error:

@@ -13,13 +13,15 @@ MODEL_SUFFIXES = registry.promised_suffixes()
 
 NO_MODEL_SUFFIXES = frozenset(
     """
-    .txt .md .rst .csv .tsv .parquet .arrow .feather .orc .xlsx .xls .json .jsonl .yaml .yml .toml .ini .cfg .conf
+    .md .rst .csv .tsv .parquet .arrow .feather .orc .xlsx .xls .jsonl .yaml .yml .toml .ini .cfg .conf
     .env .py .pyc .pyi .ipynb .sh .c .h .cpp .hpp .rs .go .js .ts .java .so .o .a .whl .html .css .xml .svg .log
     .lock .sql .png .jpg .jpeg .gif .webp .bmp .tif .tiff .ico .pdf .wav .mp3 .flac .mp4 .mkv .avi .pem .crt .key
     .sig .asc .sha256 .md5 .tmp .part .swp .deb .rpm .db .sqlite .sqlite3 .db-wal .db-shm
     """.split()  # noqa: SIM905
 )
 """Extensions that no list opens: files next to models that hold none. A scan opens them as any other."""
+_TEXT_SUFFIXES = frozenset((".txt", ".json"))
+"""Extensions of all sorts of text, and of models that are text."""
 
 _AROUND = frozenset((".gz", ".bz2", ".xz", ".zst", ".lz4", ".age"))
 """Extensions of a compression, or of what is sealed: the one before tells what is inside."""
@@ -40,7 +42,7 @@ def suffix_of(name: str) -> str:
     A copy counts as what it is a copy of: `m.joblib.bak`, `m.joblib~`, `#m.joblib#` and `m.joblib.part` are `.joblib`.
     """
     suffix, copied = _last_suffix(name), _last_suffix(_COPY.sub("", name))
-    return copied if copied in MODEL_SUFFIXES or copied in NO_MODEL_SUFFIXES else suffix
+    return copied if copied in MODEL_SUFFIXES | NO_MODEL_SUFFIXES | _TEXT_SUFFIXES else suffix
 
 
 def _last_suffix(name: str) -> str:
@@ -64,6 +66,16 @@ def unsealed_name(name: str) -> str:
 def may_be_artifact(head: bytes) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) may hold a model, open or sealed."""
     return is_sealed(head) or registry.may_hold_model(head)
+
+
+def is_told_model(head: bytes) -> bool:
+    """Whether first bytes tell for certain that a file holds a model."""
+    return registry.is_told(head)
+
+
+def is_named_as_text(name: str) -> bool:
+    """Whether a file of this name is a row only where its first bytes tell that it is a model."""
+    return suffix_of(name) in _TEXT_SUFFIXES
 
 
 def is_hidden(name: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 from functools import cache
 from importlib import metadata
 
+from backends.core.descriptors import built_in
 from console.library_versions import Versions
 from console.records import Inspection
 
@@ -16,8 +17,10 @@ WITHOUT = frozenset(
 
 
 def may_compile(inspection: Inspection | None) -> bool:
-    """Whether something that the file names may have a compiler of its own, as numba and torch have."""
+    """Whether something that the file names, or what runs its format, may have a compiler of its own, as numba has."""
     packages = {name.module.partition(".")[0] for name in inspection.names} if inspection is not None else set()
+    if inspection is not None and any(each.compiles for each in built_in() if each.name == inspection.format):
+        return True
     return not packages <= WITHOUT | sys.stdlib_module_names | {"__builtin__"}
 
 

@@ -102,6 +102,7 @@ EXPECTED = (
     Expected("det1.npy", "npy"),
     Expected("CaptchaConda/data/filters.npz", "npz"),
     Expected("l2_supercat_256.safetensors", "safetensors"),
+    Expected("ibm_eagle_model.txt", "lightgbm", None, "lightgbm.basic.Booster", n_features=3),
 )
 LEGACY = sorted(
     path
