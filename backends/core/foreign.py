@@ -14,8 +14,6 @@ _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
     (re.compile(rb".{4}TFL3", re.DOTALL), "TensorFlow Lite"),
     (re.compile(rb"CBM1"), "CatBoost"),
-    (re.compile(rb"\{L.{8}[a-zA-Z]?.{0,9}learner", re.DOTALL), "XGBoost"),
-    (re.compile(rb'\s*\{\s*"learner"\s*:\s*\{'), "XGBoost"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
 )
@@ -24,8 +22,6 @@ _NAMES = {
     ".ggml": "GGML",
     ".tflite": "TensorFlow Lite",
     ".cbm": "CatBoost",
-    ".ubj": "XGBoost",
-    ".bst": "XGBoost",
     ".pb": "TensorFlow",
     ".mlmodel": "Core ML",
     ".pmml": "PMML",

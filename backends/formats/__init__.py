@@ -12,5 +12,6 @@ BUILT_IN = (
     "pickle",
     "safetensors",
     "torch",
+    "xgboost",
 )
 """The folders, each a package that names its descriptors `FORMATS`."""

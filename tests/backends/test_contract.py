@@ -24,7 +24,7 @@ from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
 from tests import torch_files
-from tests.backends import lightgbm_files, test_keras, test_onnx
+from tests.backends import lightgbm_files, test_keras, test_onnx, test_xgboost, xgboost_files
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
 
@@ -131,6 +131,9 @@ SAMPLES = (
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
     Sample("lightgbm", "with categories", ".lgb", lambda: lightgbm_files.as_by_c("categories")),
+    Sample("xgboost", "with categories", ".ubj", lambda: xgboost_files.saved("categories", "ubj")),
+    Sample("xgboost-json", "of several classes", ".json", lambda: xgboost_files.saved("multiclass", "json")),
+    Sample("xgboost-binary", "two trees", ".bst", test_xgboost.old_binary),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),

@@ -102,6 +102,8 @@ EXPECTED = (
     Expected("det1.npy", "npy"),
     Expected("CaptchaConda/data/filters.npz", "npz"),
     Expected("l2_supercat_256.safetensors", "safetensors"),
+    Expected("data/decision_forest.ubj", "xgboost", None, "xgboost.core.Booster", n_features=25),
+    Expected("od-cmdexe-xgb-model.json", "xgboost-json", None, "xgboost.core.Booster", n_features=97),
     Expected("ibm_eagle_model.txt", "lightgbm", None, "lightgbm.basic.Booster", n_features=3),
 )
 LEGACY = sorted(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from backends.core.errors import Damaged
 
+T = TypeVar("T")
 _WHOLE = re.compile(r"-?\d{1,18}")
 _ONES = re.compile(r"(?:-?\d{1,18}(?: +|$))*")
 _REALS = re.compile(r"(?:[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+|inf|nan|NaN|Infinity|1\.#INF)(?: +|$))*")
@@ -48,7 +49,7 @@ class Block(NamedTuple):
             raise Damaged(f"'{key}' holds something that is no number", offset=self.offset)
         self._counted(key, text.split(), count)
 
-    def _counted(self, key: str, found: list[int], count: int) -> list[int]:
+    def _counted(self, key: str, found: list[T], count: int) -> list[T]:
         if len(found) != count:
             raise Damaged(f"'{key}' has {len(found):,} values where {count:,} belong", offset=self.offset)
         return found

@@ -1,0 +1,136 @@
+"""XGBoost's JSON and UBJSON as formats: inspected statically, run by XGBoost."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections import Counter
+from typing import Any, Callable, NoReturn
+
+from backends.core.errors import Damaged, NotLoadable
+from backends.core.findings import finding
+from backends.core.format import LoadedModel
+from backends.core.inspection import Finding, Inspection, Json, ModelEntry, Signature
+from backends.core.source import Source
+from backends.formats.xgboost.ubjson import Reader
+from backends.formats.xgboost.walk import Walked, walk
+
+MOST_BYTES = 128 << 20
+_CLASS = "xgboost.core.Booster"
+_LISTED = 200
+_KINDS = {"gbtree": "GBDT", "dart": "DART", "gblinear": "linear"}
+
+
+class _Files:
+    """One of the two spellings: `decode` gives the object that a file's bytes are."""
+
+    def __init__(self, name: str, decode: Callable[[bytes], Any]) -> None:
+        self._name = name
+        self._decode = decode
+
+    def inspect(self, source: Source) -> Inspection:
+        """The facts of one file, walked to its last byte. Raises Damaged, OSError."""
+        if source.size > MOST_BYTES:
+            problem = f"a file of {source.size:,} bytes, of which at most {MOST_BYTES:,} are checked"
+            return Inspection(self._name, model_class=_CLASS, loadable=False, findings=(finding("limit", problem),))
+        found = walk(self._decode(source.read(0, source.size)))
+        return Inspection(
+            self._name,
+            model_class=_CLASS,
+            library_versions={"xgboost": found.version} if found.version else {},
+            signature=_signature(found),
+            models=(ModelEntry("", _CLASS, version=found.version or None),),
+            n_weights=found.weights or sum(tree.leaves for tree in found.trees),
+            complete=not found.unknown,
+            findings=_unknown(found),
+            details=_details(found),
+            summary=_summary(found),
+        )
+
+    def load(self, source: Source, at: str = "") -> LoadedModel:
+        """XGBoost's Booster of a file that was walked. Raises Damaged, NotLoadable, what XGBoost raises."""
+        if at:
+            raise NotLoadable("an XGBoost file holds one model: leave out the place")
+        if source.size > MOST_BYTES:
+            raise NotLoadable(f"a file of {source.size:,} bytes is not checked, so it is not run")
+        data = source.read(0, source.size)
+        walk(self._decode(data))
+        begun = time.perf_counter()
+        try:
+            xgboost: Any = importlib.import_module("xgboost")
+        except ImportError:
+            raise NotLoadable("running it needs the Python package xgboost: install the xgboost extra") from None
+        booster = xgboost.Booster({"nthread": 1})
+        booster.load_model(bytearray(data))
+        return LoadedModel(booster, self._name, phases={"booster": time.perf_counter() - begun})
+
+
+def _from_json(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        at = error.pos if isinstance(error, json.JSONDecodeError) else None
+        raise Damaged(f"it is not valid JSON: {type(error).__name__}", offset=at) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise Damaged(f"the field '{twice[:60]}' stands there twice")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise Damaged(f"it holds {name}, which is no number in JSON")
+
+
+def _unknown(found: Walked) -> tuple[Finding, ...]:
+    if not found.unknown:
+        return ()
+    more = f" and {len(found.unknown) - 1} more" if len(found.unknown) > 1 else ""
+    return (finding("unknown-field", f"'{found.unknown[0][:100]}'{more} is nothing that this reader knows"),)
+
+
+def _signature(found: Walked) -> Signature:
+    outputs = found.groups if found.objective != "multi:softmax" else 1
+    return Signature(found.features or None, found.names or None, outputs=outputs)
+
+
+def _summary(found: Walked) -> str:
+    count, kind = len(found.trees), _KINDS.get(found.kind, found.kind)
+    if found.kind == "gblinear":
+        return f"linear · {found.objective}"
+    if found.parallel > 1 and found.parallel * found.groups == count:
+        kind = "random forest"
+    return f"{kind} {count:,} {'tree' if count == 1 else 'trees'} · {found.objective}"
+
+
+def _details(found: Walked) -> dict[str, Json]:
+    counts, gains = found.used()
+    names = found.names or tuple(f"f{at}" for at in range(found.features))
+    most = sorted(gains, key=lambda at: -gains[at])[:_LISTED]
+    details: dict[str, Json] = {
+        "objective": found.objective,
+        "booster": found.kind,
+        "trees": len(found.trees),
+        "iterations": len(found.trees) // (found.parallel * found.groups) if found.trees else None,
+        "trees_at_once": found.parallel if found.parallel > 1 else None,
+        "best_iteration": found.attributes.get("best_iteration"),
+        "classes": found.classes or None,
+        "targets": found.targets if found.targets > 1 else None,
+        "base_score": found.base_score,
+        "leaves": sum(tree.leaves for tree in found.trees) or None,
+        "deepest": max((tree.depth for tree in found.trees), default=0),
+        "features_used": len(counts) or None,
+        "feature_types": dict(zip(names[:_LISTED], found.types)),
+        "feature_gain": {names[at]: round(gains[at], 6) for at in most},
+        "feature_splits": {names[at]: number for at, number in counts.most_common(_LISTED)},
+        "attributes": {name[:100]: text[:200] for name, text in list(found.attributes.items())[:_LISTED]},
+    }
+    return {name: value for name, value in details.items() if value not in (None, {}, 0)}
+
+
+UBJ = _Files("xgboost", lambda data: Reader(data).document())
+JSON = _Files("xgboost-json", _from_json)
