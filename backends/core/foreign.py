@@ -1,6 +1,6 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, MXNet and
+Each is told by its first bytes: the magic numbers of GGUF, CatBoost, XGBoost, LightGBM, MXNet and
 PMML.
 """
 
@@ -12,7 +12,6 @@ from typing import Optional
 
 _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
-    (re.compile(rb".{4}TFL3", re.DOTALL), "TensorFlow Lite"),
     (re.compile(rb"CBM1"), "CatBoost"),
     (re.compile(rb"\{L.{8}[a-zA-Z]?.{0,9}learner", re.DOTALL), "XGBoost"),
     (re.compile(rb'\s*\{\s*"learner"\s*:\s*\{'), "XGBoost"),
@@ -23,7 +22,6 @@ _STARTS = (
 _NAMES = {
     ".gguf": "GGUF",
     ".ggml": "GGML",
-    ".tflite": "TensorFlow Lite",
     ".cbm": "CatBoost",
     ".ubj": "XGBoost",
     ".bst": "XGBoost",

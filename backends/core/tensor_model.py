@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from backends.core.inspection import Signature, TensorSpec
 
@@ -19,14 +19,18 @@ class Given(NamedTuple):
 
 
 class TensorModel:
-    """A TensorRunnable whose subclass answers `answers`; `feed` makes rows of a table into arrays for each input.
+    """A TensorRunnable whose subclass answers `answers`; `feed` makes rows of a table into arrays for each input, of
+    the shapes `laid_out` where they are not those of the signature.
 
     `predict` is the first output and `predict_NAME` any other.
     """
 
-    def __init__(self, signature: Signature, feed: Any, *, row_wise: bool) -> None:
+    def __init__(
+        self, signature: Signature, feed: Any, *, row_wise: bool, laid_out: Optional[list[list[Any]]] = None
+    ) -> None:
         self.signature = signature
-        self._feed = feed([_given(one) for one in signature.takes], signature)
+        shapes = laid_out or [list(one.shape or (None,)) for one in signature.takes]
+        self._feed = feed([_given(one, shape) for one, shape in zip(signature.takes, shapes)], signature)
         self._outputs = {_method(one.name, number): number for number, one in enumerate(signature.gives)}
         self.methods = tuple(self._outputs)
         self.row_wise = frozenset(self.methods) if row_wise and self._feed.batch is None else frozenset[str]()
@@ -53,8 +57,8 @@ class TensorModel:
         """Nothing is held."""
 
 
-def _given(one: TensorSpec) -> Given:
-    return Given(one.name, f"tensor({'string' if one.dtype == 'str' else one.dtype})", list(one.shape or (None,)))
+def _given(one: TensorSpec, shape: list[Any]) -> Given:
+    return Given(one.name, f"tensor({'string' if one.dtype == 'str' else one.dtype})", shape)
 
 
 def _method(name: str, number: int) -> str:

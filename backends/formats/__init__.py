@@ -10,6 +10,7 @@ BUILT_IN = (
     "onnx",
     "pickle",
     "safetensors",
+    "tflite",
     "torch",
 )
 """The folders, each a package that names its descriptors `FORMATS`."""

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import torch_files
+from tests import tflite_files, torch_files
 from tests.backends import test_keras, test_onnx
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
@@ -130,6 +130,7 @@ SAMPLES = (
     Sample("torch", "an archive", ".pt", lambda: torch_files.archive(torch_files.state_dict(torch_files.pid()))),
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
+    Sample("tflite", "a layer", ".tflite", lambda: tflite_files.packed(tflite_files.dense())),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),

@@ -11,6 +11,7 @@ import math
 from dataclasses import replace
 from typing import Optional
 
+from backends.core.counted import counted
 from backends.core.format import LoadedModel
 from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
 from backends.core.source import Source
@@ -149,14 +150,6 @@ def _whole(found: Inspection, model: KerasModel, graph: Graph, weights: int) -> 
     kind, layers = model.class_name.rpartition(".")[2], len(model.layers)
     summary = f"{kind} · {layers} layer{'s' if layers != 1 else ''} · {counted(weights)}"
     return replace(found, n_weights=weights, signature=signature, summary=summary, loadable=True)
-
-
-def counted(number: int) -> str:
-    """A count in three figures: 810, 58.4k, 1.35M."""
-    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}"
-    return str(number)
 
 
 def _count(by_layer: dict[str, list[ArrayInfo]]) -> int:
