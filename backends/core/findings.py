@@ -94,6 +94,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("tflite-custom-operator", "code", "an operator of a TensorFlow Lite model that native code answers"),
     FindingCode("tflite-external-data", "code", "weights that lie in another file beside the model"),
     FindingCode("tflite-structure", "damaged", "an index, a size or a divisor that a runtime would follow astray"),
+    FindingCode("tensorflow-variables", "damaged", "variables of a SavedModel that are missing or cut off"),
     FindingCode("tensorflow-code", "code", "an operator that runs a program outside of the graph"),
     FindingCode("tensorflow-writes", "code", "an operator that writes files where the graph says"),
     FindingCode("tensorflow-reads", "code", "an operator that reads files where the graph says"),

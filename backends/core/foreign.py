@@ -25,7 +25,6 @@ _NAMES = {
     ".cbm": "CatBoost",
     ".ubj": "XGBoost",
     ".bst": "XGBoost",
-    ".pb": "TensorFlow",
     ".mlmodel": "Core ML",
     ".pmml": "PMML",
     ".pdparams": "PaddlePaddle",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
+from backends.core.feed import Feed
 from backends.core.inspection import Signature, TensorSpec
 
 
@@ -19,18 +20,16 @@ class Given(NamedTuple):
 
 
 class TensorModel:
-    """A TensorRunnable whose subclass answers `answers`; `feed` makes rows of a table into arrays for each input, of
-    the shapes `laid_out` where they are not those of the signature.
+    """A TensorRunnable whose subclass answers `answers`. Rows of a table become arrays for each input, of the shapes
+    `laid_out` where they are not those of the signature.
 
     `predict` is the first output and `predict_NAME` any other.
     """
 
-    def __init__(
-        self, signature: Signature, feed: Any, *, row_wise: bool, laid_out: Optional[list[list[Any]]] = None
-    ) -> None:
+    def __init__(self, signature: Signature, *, row_wise: bool, laid_out: Optional[list[list[Any]]] = None) -> None:
         self.signature = signature
         shapes = laid_out or [list(one.shape or (None,)) for one in signature.takes]
-        self._feed = feed([_given(one, shape) for one, shape in zip(signature.takes, shapes)], signature)
+        self._feed = Feed([_given(one, shape) for one, shape in zip(signature.takes, shapes)], signature)
         self._outputs = {_method(one.name, number): number for number, one in enumerate(signature.gives)}
         self.methods = tuple(self._outputs)
         self.row_wise = frozenset(self.methods) if row_wise and self._feed.batch is None else frozenset[str]()

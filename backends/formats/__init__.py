@@ -10,6 +10,7 @@ BUILT_IN = (
     "onnx",
     "pickle",
     "safetensors",
+    "tensorflow",
     "tflite",
     "torch",
 )

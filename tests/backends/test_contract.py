@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import tflite_files, torch_files
+from tests import tensorflow_files, tflite_files, torch_files
 from tests.backends import test_keras, test_onnx
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
@@ -131,6 +131,9 @@ SAMPLES = (
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
     Sample("tflite", "a layer", ".tflite", lambda: tflite_files.packed(tflite_files.dense())),
+    Sample("saved-model", "a graph", ".pb", lambda: tensorflow_files.saved_model("Relu")),
+    Sample("tf-graph", "a graph", ".pb", lambda: tensorflow_files.graph("Relu")),
+    Sample("tf-checkpoint", "an index", ".index", lambda: tensorflow_files.index({"w": (4, 2), "b": (2,)})),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),

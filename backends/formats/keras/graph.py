@@ -166,7 +166,7 @@ def _sources(nodes: Any) -> Iterator[tuple[str, Shape]]:
 
 
 def _held(call: dict[str, Any]) -> list[Any]:
-    """What a call of Keras 3 takes in order, or whatever else a mapping holds."""
+    """Arguments of a call of Keras 3 in their order, or whatever else a mapping holds."""
     return [call.get("args"), call.get("kwargs")] if "args" in call else list(call.values())
 
 

@@ -15,13 +15,13 @@ from backends.core.counted import counted
 from backends.core.format import LoadedModel
 from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
 from backends.core.source import Source
+from backends.core.table_signature import signature_of
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
 from backends.formats.keras.graph import Graph, read_graph
 from backends.formats.keras.json_text import parsed
 from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
-from backends.formats.onnx.signature import signature_of
 
 _LISTED_LAYERS = 2000
 _LISTED_ARRAYS = 10_000

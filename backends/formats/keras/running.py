@@ -17,13 +17,12 @@ from backends.core.errors import Damaged, NotLoadable
 from backends.core.format import LoadedModel
 from backends.core.inspection import Inspection, Signature, TensorSpec
 from backends.core.source import Source
+from backends.core.table_signature import signature_of
 from backends.core.tensor_model import TensorModel
 from backends.core.zip_rules import open_zip, read_member
 from backends.formats.hdf5.tree import open_tree, text_of
 from backends.formats.keras.building import buildable, refuse_what_runs
 from backends.formats.keras.json_text import MAX_TEXT, parsed
-from backends.formats.onnx.columns import Feed
-from backends.formats.onnx.signature import signature_of
 
 EXTRA = "running it needs Keras 3 and a backend of it: install the keras extra"
 _BACKENDS = (("numpy", "jax"), ("torch", "torch"), ("tensorflow", "tensorflow"))
@@ -169,7 +168,7 @@ class KerasModel(TensorModel):
         given = [{"name": one.name, "shape": list(one.shape or ())} for one in takes]
         known = signature_of(given)
         signature = Signature(known.n_features, known.feature_names, takes=takes, gives=gives)
-        super().__init__(signature, Feed, row_wise=row_wise)
+        super().__init__(signature, row_wise=row_wise)
 
     def answers(self, tensors: list[Any]) -> list[Any]:
         """The outputs for one array for each input, batch by batch."""

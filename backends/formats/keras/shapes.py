@@ -98,7 +98,7 @@ def _recurrent(settings: dict[str, Any], first: tuple[Optional[int], ...]) -> Sh
 
 
 def _wrapped(class_name: str, settings: dict[str, Any], first: tuple[Optional[int], ...]) -> Shape:
-    """What a wrapper gives; wrappers in wrappers are not followed."""
+    """The shape that a wrapper gives; wrappers in wrappers are not followed."""
     inner = settings["layer"]["config"]
     name = settings["layer"]["class_name"]
     if name in ("Bidirectional", "TimeDistributed"):

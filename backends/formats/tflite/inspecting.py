@@ -12,10 +12,10 @@ from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import ArrayInfo, Finding, GlobalRef, Inspection, Json, Signature, TensorSpec
 from backends.core.source import Source
+from backends.core.table_signature import signature_of
 from backends.core.tensorflow_operators import operator_findings
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, open_zip
-from backends.formats.onnx.signature import signature_of
 from backends.formats.tflite.flatbuffer import FlatBuffer
 from backends.formats.tflite.graph import CUSTOM, DTYPES, Model, Subgraph, Tensor, read_model
 from backends.formats.tflite.structure import faults
@@ -78,7 +78,7 @@ def signature_of_model(model: Model) -> Signature:
 
 
 def variables(model: Model) -> list[str]:
-    """What a model keeps between calls: variables by name, and operators that have a state."""
+    """The things that a model keeps between calls: variables by name, and operators that have a state."""
     named = [one.name for graph in model.subgraphs for one in graph.tensors if one.variable]
     used = {model.codes[one.code].name for graph in model.subgraphs for one in graph.operators if _has(model, one.code)}
     return [*named, *(name for name in _STATEFUL if name in used)]
@@ -153,7 +153,7 @@ def _quantisation(main: Subgraph) -> Iterator[tuple[str, Json]]:
 
 
 class _Behind(NamedTuple):
-    """What stands behind the tables: padding, or an archive of files that belong to the model."""
+    """The bytes behind the tables: padding, or an archive of files that belong to the model."""
 
     names: tuple[GlobalRef, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -15,7 +15,6 @@ from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
 from backends.core.source import Source
 from backends.core.tensor_model import TensorModel
-from backends.formats.onnx.columns import Feed
 from backends.formats.tflite.inspecting import inspect as inspect
 
 _EXTRA = "running it needs the Python package ai-edge-litert: install the tflite extra"
@@ -52,9 +51,8 @@ class LiteModel(TensorModel):
         self._interpreter = interpreter
         self._inputs = [(one["index"], tuple(one["shape"])) for one in interpreter.get_input_details()]
         self._gives = [one["index"] for one in interpreter.get_output_details()]
-        super().__init__(
-            signature, Feed, row_wise=row_wise, laid_out=[[*map(int, one)] for _index, one in self._inputs]
-        )
+        laid_out = [[*map(int, shape)] for _index, shape in self._inputs]
+        super().__init__(signature, row_wise=row_wise, laid_out=laid_out)
 
     def answers(self, tensors: list[Any]) -> list[Any]:
         """The outputs for one array for each input. Raises what the runtime raises."""

@@ -36,7 +36,7 @@ _CALLS = {"IF": (0, 1), "WHILE": (0, 1), "CALL_ONCE": (0,)}
 
 
 def faults(model: Model) -> Iterator[str]:
-    """What the runtime would follow out of its memory, in words."""
+    """The places where the runtime would be led out of its memory, in words."""
     calls: dict[int, set[int]] = {}
     for number, subgraph in enumerate(model.subgraphs):
         where = f"subgraph {number}"
