@@ -20,6 +20,7 @@ from backends.formats.keras import running
 from backends.formats.keras.building import buildable
 from backends.formats.keras.graph import read_graph
 from backends.formats.keras.shapes import output_shape
+from console.ui.widgets.layers import layer_lines
 from console.worker.child.inspect import as_json
 from tests.backends.test_keras import SEQUENTIAL, archive, dense, legacy
 from tests.http.client_environments import environment
@@ -147,6 +148,8 @@ def test_a_graph_tells_what_goes_in_and_what_comes_out() -> None:
     [
         ("Dense", {"units": "many"}),
         ("Dense", {}),
+        ("Dense", {"units": 10**400}),
+        ("UpSampling2D", {"size": 1 << 60}),
         ("Conv2D", {"filters": 2, "kernel_size": [3, 3], "strides": [0, 0]}),
         ("Conv2D", {"filters": 2, "kernel_size": "x"}),
         ("Reshape", {"target_shape": [0, -1]}),
@@ -232,3 +235,10 @@ def test_files_of_the_wild_answer_or_say_why(keras_python: Path) -> None:
     assert found
     for name, said in found.items():
         assert REAL_ONES[name] in said, (name, said)
+
+
+def test_layers_are_shown_as_a_table(tmp_path: Path) -> None:
+    lines = [line.plain for line in layer_lines(inspect_file(legacy(tmp_path / "m.h5", SEQUENTIAL)), 80)]
+    assert [line.split() for line in lines] == [
+        ["first", "Dense", "?", "x", "5", "25"], ["second", "Dense", "?", "x", "2", "12"],
+    ]  # fmt: skip

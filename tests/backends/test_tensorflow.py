@@ -14,13 +14,14 @@ from backends.core import directories, registry
 from backends.core.errors import ArtifactError, Damaged, NotLoadable
 from backends.core.inspection import Inspection
 from backends.core.source import MemorySource, Source
+from backends.formats.tensorflow import frozen
 from console.catalog.catalog import Catalog
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from tests.backends.protobuf import field, text
 from tests.inspecting import judged
-from tests.tensorflow_files import constant, function, graph, index, node, saved_model, write_saved_model
+from tests.tensorflow_files import constant, function, graph, index, node, placeholder, saved_model, write_saved_model
 
 REAL = "MODEL_CONSOLE_REAL_ARTIFACTS"
 KERNEL = {"dense/kernel": (4, 2), "dense/bias": (2,)}
@@ -140,6 +141,24 @@ def test_a_frozen_graph_tells_what_goes_in_and_what_comes_out() -> None:
     assert [one.name for one in found.signature.gives] == ["c0"]
     assert [(one.name, one.shape) for one in found.arrays] == [("w", (4, 2))]
     assert not facts(constant("w", 4) + node("c", "Neg", "w"), "frozen.pb").complete
+
+
+@pytest.mark.parametrize("sides", [(1 << 62,), (1 << 39, 1 << 39)])
+def test_a_constant_larger_than_any_file_is_damage(sides: tuple[int, ...]) -> None:
+    with pytest.raises(Damaged, match=r"larger than any file|with a side of"):
+        facts(graph() + constant("huge", *sides), "frozen.pb")
+
+
+def test_a_table_of_more_columns_than_any_has_is_none() -> None:
+    found = facts(placeholder("p", -1, 1 << 20, 1 << 20) + field(4, b""), "frozen.pb")
+    assert (found.signature.n_features, found.signature.takes[0].shape) == (None, (None, 1 << 20, 1 << 20))
+
+
+@pytest.mark.parametrize("bomb", [b"\x0a\x00", node("a", "B"), b"\x18\x01"])
+def test_fields_without_end_are_not_walked_to_it(bomb: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frozen, "BUDGET", 1000)
+    with pytest.raises(Damaged, match="more than 1,000 fields"):
+        facts(graph() + bomb * 1100, "frozen.pb")
 
 
 def test_a_checkpoint_tells_its_variables() -> None:

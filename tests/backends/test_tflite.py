@@ -50,7 +50,7 @@ def test_a_model_tells_what_it_is_made_of() -> None:
     found = facts(dense())
     assert (found.format, found.complete, found.findings) == ("tflite", True, ())
     assert found.summary == "TFLite · 1 operator · 8"
-    assert found.library_versions == {"tflite-schema": "3", "tflite-runtime": "1.5.0"}
+    assert (found.details["schema"], found.details["runtime"]) == (3, "1.5.0 or newer")
     assert [(one.name, one.dtype, one.shape) for one in found.signature.takes] == [("x", "float32", (None, 3))]
     assert [(one.name, one.dtype, one.shape) for one in found.signature.gives] == [("y", "float32", (None, 2))]
     assert (found.signature.n_features, found.n_weights) == (3, 8)
@@ -191,7 +191,7 @@ def test_files_of_the_wild_are_read_whole(name: str) -> None:
         pytest.skip(f"{name}.tflite is not there")
     found = inspect_file(paths[0])
     assert (found.format, found.complete, found.findings) == ("tflite", True, ())
-    assert found.library_versions["tflite-schema"] == "3"
+    assert found.details["schema"] == 3
     model = loaded(paths[0].read_bytes())
     width = found.signature.n_features or 0
     if name == "sine_float":

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
+_LARGEST = 1 << 48
 Shape = Optional[tuple[Optional[int], ...]]
 _CONV = re.compile(r"(?P<kind>Separable|Depthwise|)(?:Conv|Convolution)(?P<rank>[123])D(?P<transpose>Transpose|)")
 _POOL = re.compile(r"(?:Max|Average|Avg)(?:Pooling|Pool)(?P<rank>[123])D")
@@ -30,7 +31,8 @@ _RECURRENT = ("LSTM", "GRU", "SimpleRNN", "CuDNNLSTM", "CuDNNGRU")
 def output_shape(class_name: str, settings: dict[str, Any], given: Sequence[Shape]) -> Shape:
     """The shape that one layer gives for the shapes of its inputs."""
     try:
-        return _shape(class_name, settings, given) if given and all(given) else None
+        found = _shape(class_name, settings, given) if given and all(given) else None
+        return None if found is None or any(side is not None and side > _LARGEST for side in found) else found
     except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, AttributeError, OverflowError):
         return None
 

@@ -21,7 +21,7 @@ _FOOTER = 48
 _MAGIC = bytes.fromhex("57fb808b247547db")
 _TRAILER = 5
 _MOST_BLOCK = 16 << 20
-_MOST = 200_000
+_MOST = 50_000
 _LISTED = 10_000
 _MOST_KEY = 1 << 16
 _STRING = 7
@@ -67,7 +67,7 @@ def read_index(source: Source) -> tuple[int, list[Variable]]:
             if not key:
                 shards = _shards(value)
             elif len(found) >= _MOST:
-                raise Damaged(f"more than {_MOST:,} variables")
+                raise Damaged(f"more than {_MOST:,} variables, which no model of this format has")
             else:
                 found.append(_variable(key, value))
     if not shards:

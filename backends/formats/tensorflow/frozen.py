@@ -9,13 +9,14 @@ from backends.core.source import Source
 from backends.core.table_signature import signature_of
 from backends.core.tensorflow_operators import operator_findings
 from backends.formats.tensorflow.graphs import Graph, read_graph
+from backends.formats.tensorflow.messages import BUDGET
 
 _TOLD = 100
 
 
 def inspect(source: Source) -> Inspection:
     """Operators, constants, placeholders and the nodes that nothing takes from. Raises Damaged, OSError."""
-    graph = read_graph(WireReader(source), 0, source.size)
+    graph = read_graph(WireReader(source, BUDGET), 0, source.size)
     findings = tuple(operator_findings(graph.operators))
     ends = [name for name in graph.names if name not in graph.used][:_TOLD]
     takes = tuple(graph.placeholders[:_TOLD])

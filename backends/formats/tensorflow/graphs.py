@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Optional
 
+from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo, TensorSpec
 from backends.core.protobuf import WireReader
 from backends.formats.tensorflow.messages import DTYPES, Field, dtype, entry, fields, shape, text
@@ -18,6 +19,7 @@ from backends.formats.tensorflow.messages import DTYPES, Field, dtype, entry, fi
 _MOST_ARRAYS = 10_000
 _MOST_NAMES = 100_000
 _MOST_SIGNATURES = 1000
+_LARGEST = 1 << 48
 _INIT = "__saved_model_init_op"
 
 
@@ -133,6 +135,8 @@ def _read_constant(reader: WireReader, attributes: list[Field], name: str, found
             if part.number == 8:
                 kind, sides = _tensor(reader, part)
                 count = math.prod(side or 0 for side in sides)
+                if count > _LARGEST:
+                    raise Damaged(f"the constant '{name[:100]}' is larger than any file", offset=part.start)
                 found.weights += count
                 if name and count > 1 and len(found.constants) < _MOST_ARRAYS:
                     size = count * DTYPES.get(kind, ("", 0))[1]

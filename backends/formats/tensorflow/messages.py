@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
+from backends.core.errors import Damaged
 from backends.core.protobuf import LENGTH, VARINT, WireReader
 
 _MOST_RANK = 255
 _TEXT = 1 << 16
+_LARGEST = 1 << 40
+BUDGET = 1_000_000
+"""Fields of one file that are walked."""
 _DTYPES = (
     "float32 4|float64 8|int32 4|uint8 1|int16 2|int8 1|str 0|complex64 8|int64 8|bool 1|qint8 1|quint8 1|qint32 4"
     "|bfloat16 2|qint16 2|quint16 2|uint16 2|complex128 16|float16 2|resource 0|variant 0|uint32 4|uint64 8"
@@ -70,6 +74,8 @@ def shape(reader: WireReader, one: Field) -> Optional[tuple[Optional[int], ...]]
             return None
         if part.number == 2 and len(sides) < _MOST_RANK:
             size = next((held.value for held in fields(reader, part.start, part.end) if held.number == 1), 0)
+            if _LARGEST < size < 1 << 63:
+                raise Damaged(f"a tensor with a side of {size:,}", offset=part.start)
             sides.append(size if size < 1 << 63 else None)
     return tuple(sides)
 

@@ -20,7 +20,7 @@ from backends.formats.keras.config import KerasModel, find_code
 from backends.formats.tensorflow.checkpoint import Variable, read_index
 from backends.formats.tensorflow.frozen import details_of
 from backends.formats.tensorflow.graphs import MetaGraph, read_meta_graph
-from backends.formats.tensorflow.messages import fields, text
+from backends.formats.tensorflow.messages import BUDGET, fields, text
 
 _MODEL, _INDEX, _KERAS = "saved_model.pb", "variables/variables.index", "keras_metadata.pb"
 _DEFAULT = "serving_default"
@@ -61,7 +61,7 @@ def inspect_directory(members: Mapping[str, Source]) -> Inspection:
 
 
 def _read(source: Source) -> list[MetaGraph]:
-    reader = WireReader(source)
+    reader = WireReader(source, BUDGET)
     metas = [read_meta_graph(reader, one) for one in fields(reader, 0, source.size) if one.number == 2]
     if not metas:
         raise Damaged("a SavedModel without a graph")
@@ -115,7 +115,7 @@ def _leading_out(meta: MetaGraph) -> list[str]:
 
 def _keras_texts(source: Source) -> list[str]:
     """Texts that Keras kept of its objects: SavedMetadata of saved_metadata.proto. Raises Damaged."""
-    reader = WireReader(source)
+    reader = WireReader(source, BUDGET)
     found = []
     for node in fields(reader, 0, source.size):
         if node.number == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -36,19 +35,18 @@ def inspect(source: Source) -> Inspection:
     behind = _behind(source, buffer)
     main = model.subgraphs[0]
     constants = [one for graph in model.subgraphs for one in graph.tensors if model.is_constant(one)]
-    weights = sum(math.prod(one.shape) for one in constants if one.kind not in (5, 13, 14))
+    weights = sum(_elements(model, one) for one in constants)
     operators = sum(len(graph.operators) for graph in model.subgraphs)
     findings = (*found, *behind.findings)
     return Inspection(
         "tflite",
         names=behind.names,
-        library_versions=_versions(model, buffer),
         signature=signature_of_model(model),
         arrays=tuple(_array(model, one) for one in constants[:_LISTED]),
         n_weights=weights,
         complete=not findings and source.size % 4 == 0,
         findings=findings,
-        details=_details(model, main, behind.details),
+        details={**_versions(model, buffer), **_details(model, main, behind.details)},
         summary=f"TFLite · {operators} operator{'s' if operators != 1 else ''} · {counted(weights)}",
     )
 
@@ -100,14 +98,20 @@ def _array(model: Model, tensor: Tensor) -> ArrayInfo:
     return ArrayInfo(tensor.name, tensor.shape, dtype, model.buffers[tensor.buffer].size)
 
 
-def _versions(model: Model, buffer: FlatBuffer) -> dict[str, str]:
+def _elements(model: Model, tensor: Tensor) -> int:
+    """The numbers in a constant, by the bytes that are there; texts are none."""
+    bits = DTYPES.get(tensor.kind, ("", 0))[1]
+    return model.buffers[tensor.buffer].size * 8 // bits if bits else 0
+
+
+def _versions(model: Model, buffer: FlatBuffer) -> dict[str, Json]:
     """The schema's, and the runtime that the writer asks for."""
-    found = {"tflite-schema": str(model.version)}
+    found: dict[str, Json] = {"schema": model.version}
     for name, number in model.metadata:
         held = model.buffers[number] if name == _RUNTIME and number < len(model.buffers) else None
         if held is not None and 0 < held.size <= 32:
             text = buffer.take(held.start, held.size).rstrip(b"\0 ").decode("ascii", "replace")
-            found["tflite-runtime"] = text
+            found["runtime"] = f"{text} or newer"
     return found
 
 
