@@ -23,7 +23,7 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def beneath(top: Union[str, os.PathLike[str], int]) -> Beneath:
-    """Lists directories beneath the one at a path, or open as a descriptor; hidden names and links are left out."""
+    """Lists directories beneath the one at a path, or open as a descriptor, following no link."""
 
     def entries(folder: str) -> Collection[str]:
         try:
@@ -35,7 +35,7 @@ def beneath(top: Union[str, os.PathLike[str], int]) -> Beneath:
         except OSError:
             return ()
         try:
-            return [name for name in os.listdir(fd) if not name.startswith(".")]
+            return os.listdir(fd)
         except OSError:
             return ()
         finally:
@@ -66,14 +66,19 @@ def _entries(found: Format, names: Collection[str], lists: Beneath) -> Collectio
     """The entries that a format is asked about: those of the directory, and of the directories in it that it wants."""
     if found.folders is None:
         return [name for name in names if "/" not in name]
-    seen, listed = set(names), set[str]()
+    seen, listed = {name for name in names if not _passed_over(name)}, set[str]()
     while new := sorted(one for one in set(found.folders(seen)) - listed if one.count("/") < DEEPEST):
         new = new[: MOST_FOLDERS - len(listed)]
         listed.update(new)
-        seen.update(f"{folder}/{name}" for folder in new for name in lists(folder))
+        seen.update(f"{folder}/{name}" for folder in new for name in lists(folder) if not _passed_over(name))
         if len(listed) >= MOST_FOLDERS:
             break
     return seen
+
+
+def _passed_over(name: str) -> bool:
+    """Whether an entry is hidden, or a tool's own, which is part of no artifact."""
+    return name.startswith(".") or name in ("__pycache__", "node_modules")
 
 
 def is_artifact(path: Union[str, os.PathLike[str]]) -> bool:

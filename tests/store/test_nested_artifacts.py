@@ -110,6 +110,16 @@ def test_a_member_beneath_that_is_a_link_is_named_and_not_opened(store: Path, ne
         open_directory(store, "one")
 
 
+@pytest.mark.parametrize("name", [".hidden.pkl", "deep/.hidden.pkl", "deep/__pycache__/x.pkl"])
+def test_what_lists_pass_over_is_part_of_no_artifact(name: str, store: Path, nested: Path) -> None:
+    (nested / name).parent.mkdir(exist_ok=True)
+    (nested / name).write_bytes(b"\x80\x04]\x94.")
+    assert row_of(store, "one").members == 3
+    with open_directory(store, "one") as opened:
+        assert set(opened.members) == set(MEMBERS)
+        assert digest_of_directory(opened).startswith("sha256:")
+
+
 def test_directories_in_directories_have_an_end(tmp_path: Path) -> None:
     """However deep they are, and however many."""
     every = Format("all", ".x", "nowhere", "all", members=tuple, folders=tuple)
