@@ -92,6 +92,13 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("onnx-external-data", "code", "weights that lie in another file beside the model"),
     FindingCode("onnx-external-path", "evasion", "weights that are read from outside the model's directory"),
     FindingCode("onnx-unknown-field", "code", "a field that the format does not define: nobody looked into it"),
+    FindingCode("tflite-custom-operator", "code", "an operator of a TensorFlow Lite model that native code answers"),
+    FindingCode("tflite-external-data", "code", "weights that lie in another file beside the model"),
+    FindingCode("tflite-structure", "damaged", "an index, a size or a divisor that a runtime would follow astray"),
+    FindingCode("tensorflow-variables", "damaged", "variables of a SavedModel that are missing or cut off"),
+    FindingCode("tensorflow-code", "code", "an operator that runs a program outside of the graph"),
+    FindingCode("tensorflow-writes", "code", "an operator that writes files where the graph says"),
+    FindingCode("tensorflow-reads", "code", "an operator that reads files where the graph says"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )
 """One line a code; formats of other distributions may use these codes and no others."""

@@ -1,6 +1,6 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, MXNet and
+Each is told by its first bytes: the magic numbers of GGUF, CatBoost, XGBoost, LightGBM, MXNet and
 PMML.
 """
 
@@ -12,7 +12,6 @@ from typing import Optional
 
 _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
-    (re.compile(rb".{4}TFL3", re.DOTALL), "TensorFlow Lite"),
     (re.compile(rb"CBM1"), "CatBoost"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
     (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
@@ -20,9 +19,7 @@ _STARTS = (
 _NAMES = {
     ".gguf": "GGUF",
     ".ggml": "GGML",
-    ".tflite": "TensorFlow Lite",
     ".cbm": "CatBoost",
-    ".pb": "TensorFlow",
     ".mlmodel": "Core ML",
     ".pmml": "PMML",
     ".pdparams": "PaddlePaddle",

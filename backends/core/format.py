@@ -132,6 +132,9 @@ class Format:
     it is no artifact of this format. The implementation has `inspect_directory` besides."""
     compiles: bool = False
     """Whether what runs its models writes code of its own while it runs, be it only for a call back into Python."""
+    folders: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
+    """Which entries of a directory may be directories with members in them: `members` is asked with theirs besides, as
+    `variables/variables.index`, and this again with those, for directories in directories."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

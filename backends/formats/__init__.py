@@ -11,6 +11,8 @@ BUILT_IN = (
     "onnx",
     "pickle",
     "safetensors",
+    "tensorflow",
+    "tflite",
     "torch",
     "xgboost",
 )

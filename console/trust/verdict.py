@@ -35,6 +35,8 @@ FINDING_VERDICTS = {
     "hdf5-external-link": Verdict.BLOCKED,
     "hdf5-external-storage": Verdict.BLOCKED,
     "hdf5-virtual": Verdict.BLOCKED,
+    "tensorflow-code": Verdict.BLOCKED,
+    "tensorflow-writes": Verdict.BLOCKED,
 }
 """Findings judged otherwise than their kind is: broken without harm, worth a look, never seen, or a way to other
 files."""

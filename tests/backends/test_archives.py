@@ -295,7 +295,6 @@ def test_the_image_of_a_cd_says_so() -> None:
     ("data", "name"),
     [
         (b"GGUF\3\0\0\0" + bytes(24), "GGUF"),
-        (b"\x1c\0\0\0TFL3" + bytes(24), "TensorFlow Lite"),
         (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
         (b'{"learner":{"attributes":{}}}', "XGBoost"),
         (b'<?xml version="1.0"?>\n<PMML version="4.4">', "PMML"),

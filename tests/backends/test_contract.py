@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import torch_files
+from tests import tensorflow_files, tflite_files, torch_files
 from tests.backends import lightgbm_files, test_keras, test_onnx, test_xgboost, xgboost_files
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
@@ -134,6 +134,10 @@ SAMPLES = (
     Sample("xgboost", "with categories", ".ubj", lambda: xgboost_files.saved("categories", "ubj")),
     Sample("xgboost-json", "of several classes", ".json", lambda: xgboost_files.saved("multiclass", "json")),
     Sample("xgboost-binary", "two trees", ".bst", test_xgboost.old_binary),
+    Sample("tflite", "a layer", ".tflite", lambda: tflite_files.packed(tflite_files.dense())),
+    Sample("saved-model", "a graph", ".pb", lambda: tensorflow_files.saved_model("Relu")),
+    Sample("tf-graph", "a graph", ".pb", lambda: tensorflow_files.graph("Relu")),
+    Sample("tf-checkpoint", "an index", ".index", lambda: tensorflow_files.index({"w": (4, 2), "b": (2,)})),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),

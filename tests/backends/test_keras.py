@@ -100,7 +100,9 @@ def test_a_legacy_model_tells_layers_shapes_and_training(tmp_path: Path, chunked
     assert len(facts.arrays) == 5
     assert facts.complete
     assert not facts.findings
-    assert not facts.loadable
+    assert facts.loadable
+    assert facts.summary == "Sequential · 2 layers · 37"
+    assert [row["output_shape"] for row in rows(facts)] == [[None, 5], [None, 2]]
 
 
 def test_layer_names_split_over_attributes_are_joined(tmp_path: Path) -> None:
@@ -270,12 +272,11 @@ def test_a_configuration_that_is_no_json_is_damaged(tmp_path: Path, text: str) -
         inspect_file(path)
 
 
-def test_loading_says_that_it_comes_later_and_what_to_do(tmp_path: Path) -> None:
-    for path in (legacy(tmp_path / "m.h5", SEQUENTIAL), archive(tmp_path / "m.keras", SEQUENTIAL)):
-        with path.open("rb") as file:
-            source = Source(file.fileno(), path.name)
-            with pytest.raises(NotLoadable, match="arrives later"):
-                registry.load(source, registry.identify(source).name)
+def test_weights_alone_are_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "model.weights.h5"
+    keras3_weights(path)
+    with path.open("rb") as file, pytest.raises(NotLoadable, match="without the model that they belong to"):
+        registry.load(Source(file.fileno(), path.name), "keras-weights")
 
 
 def test_links_to_other_files_are_told_and_not_followed(tmp_path: Path) -> None:

@@ -313,7 +313,7 @@ def test_a_file_beyond_two_gibibytes_is_damaged() -> None:
 
 
 def test_a_flood_of_fields_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.formats.onnx.wire._BUDGET", 10_000)
+    monkeypatch.setattr("backends.core.protobuf._BUDGET", 10_000)
     with pytest.raises(Damaged, match="more than 10,000 fields"):
         read(model(graph(*[node("Add")] * 3_000)))
 

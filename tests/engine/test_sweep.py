@@ -228,8 +228,8 @@ PROMISES = {
     "m.joblib": bytes(4096),
     "m.mlmodel": b"\x08\x04\x12\x02",
     "m.pkl": b"words\n",
+    "m.pmml": b'<?xml version="1.0"?>\n<PMML version="4.4">',
     "m.pt": b"\x89PNG",
-    "m.tflite": b"\x1c\0\0\0TFL3" + bytes(24),
     "weights": b"GGUF\3\0\0\0" + bytes(24),
 }
 
@@ -239,14 +239,12 @@ def test_a_promise_that_nothing_here_reads_has_a_code_of_its_own(tree: Path, run
         (tree / name).write_bytes(data)
     done = run("inspect", str(tree), "--json")
     assert done.code == 5
-    assert (
-        "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.pkl, m.pt, m.tflite and 1 more" in done.err
-    )
+    assert "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.pkl, m.pmml, m.pt and 1 more" in done.err
     told = {one["path"]: one["trust"]["reasons"][0]["detail"] for one in done.json if one["trust"]["reasons"]}
-    assert "TensorFlow Lite format, which this console does not read yet" in told["m.tflite"]
+    assert "PMML format, which this console does not read yet" in told["m.pmml"]
     assert "its name promises Core ML, which this console does not read yet" in told["m.mlmodel"]
     assert "GGUF format, which this console does not read yet" in told["weights"]
-    assert run("inspect", str(tree / "m.tflite")).code == 4
+    assert run("inspect", str(tree / "m.pmml")).code == 4
     (tree / "damaged.pkl").write_bytes(pickle.dumps(model())[:-40])
     assert run("inspect", str(tree)).code == 4
 

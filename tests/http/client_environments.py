@@ -16,9 +16,9 @@ UV = "uv==0.13.9"
 HERE = Path(__file__).parent
 
 
-def environment(name: str, home: Path) -> Path:
+def environment(name: str, home: Path, where: Path = HERE) -> Path:
     """The interpreter with the packages of `name`.txt, made once below `home` for all tests."""
-    listed = HERE / f"{name}.txt"
+    listed = where / f"{name}.txt"
     key = hashlib.sha256(sys.version.encode() + listed.read_bytes()).hexdigest()[:12]
     home.mkdir(parents=True, exist_ok=True)
     place = home / f"{name}-{key}"

@@ -1,4 +1,4 @@
-"""Keras files, read without Keras: legacy `.h5` models, weights, and `.keras` archives."""
+"""Keras files, read without Keras and run by it: legacy `.h5` models, weights, and `.keras` archives."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from backends.core.format import Format
 from backends.formats.hdf5 import hdf5_format
 
 _MEMBERS = (b"metadata.json", b"config.json", b"model.weights")
-_NOT_RUN = (
-    "Keras models can be inspected here, but running them arrives later: until then run this one with Keras itself, or"
-    " export it with model.export(...) for another runtime"
-)
+_NOT_WRITTEN = "a Keras model is written by Keras: model.save(...)"
 
 
 def _holds_model(head: bytes, size: Optional[int]) -> bool:
@@ -26,7 +23,8 @@ FORMATS = (
         implementation="backends.formats.keras.models:KERAS_H5",
         title="a Keras model in HDF5",
         order=11,
-        not_loadable=_NOT_RUN,
+        not_writable=_NOT_WRITTEN,
+        extra="keras",
     ),
     hdf5_format(
         name="keras-weights",
@@ -34,7 +32,9 @@ FORMATS = (
         implementation="backends.formats.keras.models:KERAS_WEIGHTS",
         title="weights of a Keras model in HDF5",
         order=12,
-        not_loadable=_NOT_RUN,
+        not_loadable="these are weights without the model that they belong to: save the whole model with Keras, "
+        "model.save('model.keras'), and load that",
+        not_writable=_NOT_WRITTEN,
     ),
     Format(
         name="keras",
@@ -48,6 +48,7 @@ FORMATS = (
         order=32,
         compressed=True,
         content="zip",
-        not_loadable=_NOT_RUN,
+        not_writable=_NOT_WRITTEN,
+        extra="keras",
     ),
 )

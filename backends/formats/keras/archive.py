@@ -8,6 +8,7 @@ from dataclasses import replace
 from backends.core.descriptors import named
 from backends.core.errors import Damaged
 from backends.core.findings import finding
+from backends.core.format import LoadedModel
 from backends.core.inspection import Inspection
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
@@ -32,6 +33,13 @@ def inspect(source: Source) -> Inspection:
     from backends.formats.keras.models import inspect_archive  # needs h5py, which telling zip archives apart does not
 
     return inspect_archive(*_read(source))
+
+
+def load(source: Source, at: str = "") -> LoadedModel:
+    """The model, built by Keras. Raises Damaged, NotLoadable, and what Keras raises."""
+    from backends.formats.keras.running import load_archive
+
+    return load_archive(source, inspect(source), at)
 
 
 def _read(source: Source) -> tuple[str, str, Inspection]:

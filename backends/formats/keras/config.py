@@ -28,7 +28,7 @@ _SHOWN = (
 _CODE = ("Lambda", "__lambda__", "TFOpLambda", "SlicingOpLambda")
 _OUTSIDE = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 """Layers whose code or weights Keras loads from elsewhere."""
-_VALUES = frozenset(
+VALUES = frozenset(
     (
         "__keras_tensor__",
         "__tensor__",
@@ -198,9 +198,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
     plain = not isinstance(module, str) or module in ("", "builtins")
     module = "" if plain else str(module)
     known = (
-        name in (*_VALUES, *_CODE)
-        if plain and name[:2] == "__"
-        else name.replace("Custom>", "", 1) in _known("classes")
+        name in (*VALUES, *_CODE) if plain and name[:2] == "__" else name.replace("Custom>", "", 1) in _known("classes")
     )
     foreign = not known or (not plain and _MODULE.fullmatch(module) is None)
     elsewhere = isinstance(registered, str) and ">" in registered

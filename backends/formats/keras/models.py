@@ -1,26 +1,28 @@
 """Keras files, read without Keras: legacy `.h5` models, weights (`.weights.h5`, older ones too) and `.keras` zips.
 
-They are inspected in full and not loaded. Layouts as written by `keras/src/legacy/saving/legacy_h5_format.py` and
-`keras/src/saving/saving_lib.py`: lists too long for one attribute are split into `name0`, `name1`, …
+They are inspected in full; `running` loads models. Layouts as written by
+`keras/src/legacy/saving/legacy_h5_format.py` and `keras/src/saving/saving_lib.py`: lists too long for one attribute are
+split into `name0`, `name1`, …
 """
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
-from functools import partial
 from typing import Optional
 
-from backends.core.errors import Damaged
+from backends.core.counted import counted
+from backends.core.format import LoadedModel
 from backends.core.inspection import ArrayInfo, Inspection, Json, Signature
 from backends.core.source import Source
+from backends.core.table_signature import signature_of
 from backends.formats.hdf5.frame import surrounded
 from backends.formats.hdf5.tree import Tree, damage_as_errors, holds, open_tree, text_of
 from backends.formats.keras.config import KerasModel, find_code, read_config, read_training
+from backends.formats.keras.graph import Graph, read_graph
+from backends.formats.keras.json_text import parsed
 from backends.formats.keras.weights import has_weights, layer_of, read_weights, snake_case, weights_row
 
-_MAX_CONFIG = 64 * 1024 * 1024
 _LISTED_LAYERS = 2000
 _LISTED_ARRAYS = 10_000
 
@@ -36,16 +38,23 @@ class _KerasH5:
         """Layers, shapes, training configuration and weights. Raises Damaged, OSError."""
         with open_tree(source) as tree, damage_as_errors():
             text = text_of(tree.attribute(tree.file, "model_config"))
-            model = read_config(_json(text, "the attribute model_config"))
+            whole = parsed(text, "the attribute model_config")
+            model, graph = read_config(whole), read_graph(whole)
             training = text_of(tree.attribute(tree.file, "training_config"))
             arrays, by_layer = read_weights(tree, "model_weights")
-            details = _layer_details(model, by_layer)
+            details = _layer_details(model, by_layer, graph)
             if training is not None:
-                trained = _json(training, "the attribute training_config")
+                trained = parsed(training, "the attribute training_config")
                 find_code(model, trained)
                 details["training"] = read_training(trained)
             found = _inspection("keras-h5", tree, model, arrays, details)
-        return surrounded(source, replace(found, n_weights=_count(by_layer)))
+        return surrounded(source, _whole(found, model, graph, _count(by_layer)))
+
+    def load(self, source: Source, at: str = "") -> LoadedModel:
+        """The model, built by Keras. Raises Damaged, NotLoadable, and what Keras raises."""
+        from backends.formats.keras.running import load_h5
+
+        return load_h5(source, self.inspect(source), at)
 
 
 class _KerasWeights:
@@ -66,43 +75,24 @@ class _KerasWeights:
 
 def inspect_archive(config: str, metadata: str, weights: Inspection) -> Inspection:
     """The facts of a `.keras` zip: `metadata.json`, `config.json` and `model.weights.h5` or `.npz`. Raises Damaged."""
-    whole = _json(config, "config.json")
-    model = read_config(whole)
-    told = _json(metadata, "metadata.json")
+    whole = parsed(config, "config.json")
+    model, graph = read_config(whole), read_graph(whole)
+    told = parsed(metadata, "metadata.json")
     by_layer: dict[str, list[ArrayInfo]] = {}
     for info in weights.arrays:
         if layer_of(info.name):
             by_layer.setdefault(layer_of(info.name), []).append(info)
-    details = _layer_details(model, by_layer)
+    details = _layer_details(model, by_layer, graph)
     if isinstance(whole, dict) and isinstance(whole.get("compile_config"), dict):
         details["training"] = read_training(whole["compile_config"])
     if isinstance(told, dict):
         details["saved"] = str(told.get("date_saved"))
     version = told.get("keras_version") if isinstance(told, dict) else None
-    merged = replace(weights, details=details, n_weights=_count(by_layer))
-    return _with_model(merged, model, version if isinstance(version, str) else None)
+    merged = _with_model(replace(weights, details=details), model, version if isinstance(version, str) else None)
+    return _whole(merged, model, graph, _count(by_layer))
 
 
-def _json(text: Optional[str], where: str) -> Json:
-    """Parsed JSON. Raises Damaged with the place when it is none, or too large."""
-    if text is None or len(text) > _MAX_CONFIG:
-        raise Damaged(f"{where} cannot be read")
-    try:
-        parsed: Json = json.loads(text, object_pairs_hook=partial(_mapping, where))
-    except (ValueError, RecursionError) as error:
-        raise Damaged(f"{where} is not valid JSON: {error}") from error
-    return parsed
-
-
-def _mapping(where: str, pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """A JSON object. Raises Damaged where a key stands twice: readers differ on which of them counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Damaged(f"{where} gives a key of an object twice")
-    return found
-
-
-def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]]) -> dict[str, Json]:
+def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]], graph: Graph) -> dict[str, Json]:
     """A row for each layer: name, class, settings, shapes of its weights and their count."""
     rows: list[Json] = []
     used: dict[str, int] = {}
@@ -116,6 +106,8 @@ def _layer_details(model: KerasModel, by_layer: dict[str, list[ArrayInfo]]) -> d
             row["wraps"] = layer.inner
         if layer.input_shape:
             row["input_shape"] = layer.input_shape
+        if shape := graph.shapes.get(layer.name):
+            row["output_shape"] = list(shape)
         rows.append(row)
     return {"layers": rows, "n_layers": len(model.layers), "input_shapes": model.input_shapes, "model_name": model.name}
 
@@ -142,15 +134,22 @@ def _with_model(inspection: Inspection, model: Optional[KerasModel], version: Op
     inspection = replace(inspection, library_versions={"keras": version} if version else {}, loadable=False)
     if model is None:
         return inspection
-    shape = model.input_shapes[0] if len(model.input_shapes) == 1 else None
-    width = shape[1] if isinstance(shape, list) and len(shape) == 2 else None
     return replace(
         inspection,
         model_class=model.class_name,
         names=(*model.names, *inspection.names),
-        signature=Signature(n_features=width if type(width) is int else None),
         findings=inspection.findings + tuple(model.findings),
     )
+
+
+def _whole(found: Inspection, model: KerasModel, graph: Graph, weights: int) -> Inspection:
+    """The inspection of a model with its tensors, and what it is in a few words."""
+    given = [{"name": one.name, "shape": list(one.shape) if one.shape else None} for one in graph.takes]
+    known = signature_of(given)
+    signature = Signature(known.n_features, known.feature_names, takes=graph.takes, gives=graph.gives)
+    kind, layers = model.class_name.rpartition(".")[2], len(model.layers)
+    summary = f"{kind} · {layers} layer{'s' if layers != 1 else ''} · {counted(weights)}"
+    return replace(found, n_weights=weights, signature=signature, summary=summary, loadable=True)
 
 
 def _count(by_layer: dict[str, list[ArrayInfo]]) -> int:

@@ -10,8 +10,8 @@ from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json
 from backends.core.source import Source
+from backends.core.table_signature import NAMES, signature_of
 from backends.formats.onnx.facts import Facts, Graph, Operator, operator_words, plain_domain
-from backends.formats.onnx.signature import NAMES, signature_of
 
 _LARGEST = 1 << 31
 _LISTED = 200

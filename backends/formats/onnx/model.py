@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Any, Optional
 
 from backends.core.errors import NotLoadable
+from backends.core.feed import Feed
 from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
 from backends.core.source import Source
 from backends.formats.onnx import ELSEWHERE
-from backends.formats.onnx.columns import Feed
 from backends.formats.onnx.inspecting import inspect as inspect
 
 _LABELS = ("tensor(int64)", "tensor(int32)", "tensor(string)", "tensor(bool)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from backends.formats.onnx.wire import FIXED32, FIXED64, LENGTH, VARINT
+from backends.core.protobuf import FIXED32, FIXED64, LENGTH, VARINT
 
 
 class Field(NamedTuple):

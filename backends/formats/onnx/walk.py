@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from backends.core.errors import Damaged
+from backends.core.protobuf import LENGTH, VARINT, WireReader
 from backends.core.source import Source
 from backends.formats.onnx.schema import SCHEMA, Field
-from backends.formats.onnx.wire import LENGTH, VARINT, WireReader
 
 _DEPTH = 100
 """Messages inside messages: protocol buffers' own readers follow no more."""

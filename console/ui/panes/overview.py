@@ -27,6 +27,8 @@ from console.ui.panes.recent_events import lately_lines
 from console.ui.rows import Row
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
+from console.ui.widgets.layers import DETAIL as LAYERS
+from console.ui.widgets.layers import layer_lines
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ def file_lines(report: Report | None, width: int, unread: str = "") -> list[Cont
         *section("models in this file", _models(found, width)),
         *section("parameters", _parameters(found, width)),
         *section("signature", _signature(found, width)),
+        *section("layers", layer_lines(found, width)),
         *section("arrays", _arrays(found, width)),
         *section("details", _details(found, width)),
     ]
@@ -226,7 +229,12 @@ def _arrays(found: Inspection, width: int) -> list[Content]:
 def _details(found: Inspection, width: int) -> list[Content]:
     """The format's own details, without the empty ones."""
     return pairs(
-        ((safe(name, 30), value_text(value, _DETAIL)) for name, value in found.details.items() if value != ""), width
+        (
+            (safe(name, 30), value_text(value, _DETAIL))
+            for name, value in found.details.items()
+            if value != "" and not (name == LAYERS and isinstance(value, list))
+        ),
+        width,
     )
 
 

@@ -70,7 +70,8 @@ def as_json(inspection: Inspection) -> dict[str, Any]:
         if len(items) > ITEMS_CAP:
             left_out[name] = len(items) - ITEMS_CAP
         plain[name] = [_record(one) for one in items[:ITEMS_CAP]]
-    plain["signature"] = _record(inspection.signature)
+    tensors = {side: [_record(one) for one in getattr(inspection.signature, side)] for side in ("takes", "gives")}
+    plain["signature"] = {**_record(inspection.signature), **tensors}
     details = dict(inspection.details)
     if left_out:
         details["left_out"] = dict(left_out)

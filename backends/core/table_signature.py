@@ -10,6 +10,9 @@ from backends.core.inspection import Json, Signature
 NAMES = "model_console.feature_names"
 """The key of the metadata that holds the names of the columns as a list in JSON, where an export knows them."""
 
+_WIDEST = 1 << 31
+"""Columns beyond which rows are no table."""
+
 
 def signature_of(
     inputs: list[dict[str, Any]], classes: Optional[tuple[Json, ...]] = None, named: Optional[str] = None
@@ -47,4 +50,4 @@ def width_of(shape: Optional[list[Any]]) -> Optional[int]:
         if not isinstance(side, int) or side <= 0:
             return None
         width *= side
-    return width
+    return width if width <= _WIDEST else None

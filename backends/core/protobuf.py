@@ -7,6 +7,7 @@ message around it, and what is skipped is never read.
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from backends.core.errors import Damaged
 from backends.core.source import Source
@@ -22,20 +23,20 @@ _SHORT = 40
 class WireReader:
     """Fields of messages, read through one window that grows while reading goes straight on."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, budget: Optional[int] = None) -> None:
         self.size = source.size
         self._source = source
         self._data = b""
         self._start = 0
         self._step = _FIRST
-        self._budget = _BUDGET
+        self._budget = self._most = _BUDGET if budget is None else budget
         self._runs: dict[int, re.Pattern[bytes]] = {}
 
     def varint(self, position: int, end: int) -> tuple[int, int]:
         """An unsigned number of at most 64 bits, and where it ends. Raises Damaged."""
         self._budget -= 1
         if self._budget < 0:
-            raise Damaged(f"more than {_BUDGET:,} fields, which no model of this format has", offset=position)
+            raise Damaged(f"more than {self._most:,} fields, which no model of this format has", offset=position)
         index = position - self._start
         if index < 0 or index + 10 > len(self._data):
             index = self._window(position, min(10, end - position))

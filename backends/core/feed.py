@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Optional
 
 from backends.core.inspection import Signature
-from backends.formats.onnx.signature import width_of
+from backends.core.table_signature import width_of
 
 _DTYPES = {"float": "float32", "double": "float64", "string": "object", "float16": "float16", "bool": "bool"}
 

@@ -1,0 +1,79 @@
+"""A model of named tensors that answers rows of a table besides: what formats of tensor programs have in common."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from backends.core.feed import Feed
+from backends.core.inspection import Signature, TensorSpec
+
+
+class Given(NamedTuple):
+    """One input as the dealer of rows takes it: `type` is `tensor(float32)`."""
+
+    name: str
+    type: str
+    shape: list[Any]
+
+
+class TensorModel:
+    """A TensorRunnable whose subclass answers `answers`. Rows of a table become arrays for each input, of the shapes
+    `laid_out` where they are not those of the signature.
+
+    `predict` is the first output and `predict_NAME` any other.
+    """
+
+    def __init__(self, signature: Signature, *, row_wise: bool, laid_out: Optional[list[list[Any]]] = None) -> None:
+        self.signature = signature
+        shapes = laid_out or [list(one.shape or (None,)) for one in signature.takes]
+        self._feed = Feed([_given(one, shape) for one, shape in zip(signature.takes, shapes)], signature)
+        self._outputs = {_method(one.name, number): number for number, one in enumerate(signature.gives)}
+        self.methods = tuple(self._outputs)
+        self.row_wise = frozenset(self.methods) if row_wise and self._feed.batch is None else frozenset[str]()
+
+    def answers(self, tensors: list[Any]) -> list[Any]:
+        """The outputs in the order of the signature for one array for each input. Raises what the library raises."""
+        raise NotImplementedError
+
+    def call(self, method: str, inputs: Any) -> Any:
+        """One answer for each row. Raises ValueError for rows that do not fit, what the library raises."""
+        names = [one.name for one in self.signature.takes]
+        parts = []
+        for given in self._feed.batches(inputs):
+            parts.append(self.answers([given[name] for name in names])[self._outputs[method]])
+        return self._feed.joined(parts, inputs, method)
+
+    def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs by name. Raises ValueError for tensors that do not fit, what the library raises."""
+        arrays = [_fitting(one, tensors) for one in self.signature.takes]
+        answers = self.answers(arrays)
+        return {one.name: answer for one, answer in zip(self.signature.gives, answers)}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _given(one: TensorSpec, shape: list[Any]) -> Given:
+    return Given(one.name, f"tensor({'string' if one.dtype == 'str' else one.dtype})", shape)
+
+
+def _method(name: str, number: int) -> str:
+    word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:60] or str(number)
+    return "predict" if number == 0 else f"predict_{word}"
+
+
+def _fitting(wanted: TensorSpec, tensors: Mapping[str, Any]) -> Any:
+    """The tensor of this name in its dtype. Raises ValueError where it is missing or of another shape."""
+    numpy = importlib.import_module("numpy")
+    if wanted.name not in tensors:
+        raise ValueError(f"the input {wanted.name} is missing")
+    given = numpy.asarray(tensors[wanted.name])
+    shape = wanted.shape
+    if shape is not None:
+        sides = zip(given.shape, shape)
+        if given.ndim != len(shape) or any(want is not None and has != want for has, want in sides):
+            raise ValueError(f"the input {wanted.name} takes the shape {list(shape)}, and this is {list(given.shape)}")
+    return numpy.ascontiguousarray(given, dtype=wanted.dtype if wanted.dtype not in ("", "str") else None)
