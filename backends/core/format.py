@@ -128,6 +128,9 @@ class Format:
     members: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
     """Which entries of a directory make one artifact of it, by their names alone, if all of them are files; none where
     it is no artifact of this format. The implementation has `inspect_directory` besides."""
+    folders: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
+    """Which entries of a directory may be directories with members in them: `members` is asked with theirs besides, as
+    `variables/variables.index`, and this again with those, for directories in directories."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

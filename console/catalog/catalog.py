@@ -191,7 +191,8 @@ class Catalog:
         with self._at_root():
             fresh: dict[str, Directory] = {}
             gone: set[str] = set()
-            for directory in sorted({self._existing(one) for one in (*directories, *self.linking())}):
+            again = {self._existing(one) for one in (*directories, *self.linking())}
+            for directory in sorted(again.union(*map(self._around, again))):
                 if directory in fresh:
                     continue
                 old = self._known.get(directory, _NOTHING)
@@ -215,7 +216,7 @@ class Catalog:
         data = _named(self._known.values())
         with self._lock:
             for directory, (old, new) in found.items():
-                new.children, new.recipes = old.children, old.recipes
+                new.children, new.recipes, new.inner = old.children, old.recipes, old.inner
                 for path in data & new.rows.keys():
                     del new.rows[path]
                 self._known[directory] = new
@@ -229,6 +230,12 @@ class Catalog:
         while directory and (directory not in self._known or not os.path.isdir(self._prefix + directory)):
             directory = os.path.dirname(directory)
         return directory
+
+    def _around(self, directory: str) -> Iterator[str]:
+        """The directories above that are artifacts: what lies in this one may be theirs."""
+        while directory := os.path.dirname(directory):
+            if directory in self._known.get(directory, _NOTHING).rows:
+                yield directory
 
     def _beneath(self, tops: set[str]) -> set[str]:
         return (
@@ -299,7 +306,8 @@ class Catalog:
             return Directory({directory: Artifact(directory, 0, 0.0, problem=problem)})
 
     def _settle_data(self, fresh: dict[str, Directory], replaced: set[str]) -> None:
-        """Take out the files that a recipe anywhere names as data, and bring back those that none names any more."""
+        """Take out the files that a recipe anywhere names as data, or that are members of an artifact above, and bring
+        back those that are neither any more."""
         before = _named(self._known.values())
         kept = _named(one for name, one in self._known.items() if name not in replaced)
         now = kept | _named(fresh.values())
@@ -320,8 +328,10 @@ def _home(row: Artifact) -> str:
 
 
 def _named(directories: Iterable[Directory]) -> set[str]:
-    """The files that recipes in these directories name as data."""
-    return {path for one in directories for _, named in one.recipes.values() for path in named}
+    """The files that recipes in these directories name as data, and members of those that are artifacts."""
+    known = list(directories)
+    named = {path for one in known for _, paths in one.recipes.values() for path in paths}
+    return named.union(*(one.inner for one in known if one.inner))
 
 
 def _joined(facts: Artifact, seen: Artifact) -> Artifact:

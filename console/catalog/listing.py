@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from backends.core.directories import members_of
 from console.files import opening
-from console.files.directories import row_of_directory
+from console.files.directories import members_at, row_of_directory
 from console.files.filename_rules import is_answered, is_hidden, is_named_as_model, may_be_opened
 from console.os_errors import is_of_the_machine
 from console.recipes import recipe
@@ -83,12 +82,14 @@ GONE = (errno.ENOENT, errno.ENOTDIR)
 @dataclass(slots=True)
 class Directory:
     """Content of one directory at one look. `marks` are files known to hold no model; `recipes` maps a recipe's path to
-    its identity and the data files it names; `links` tells whether any row is a link."""
+    its identity and the data files it names; `inner` are paths of files in directories beneath that are members of
+    the artifact which this directory is; `links` tells whether any row is a link."""
 
     rows: dict[str, Artifact] = field(default_factory=dict)
     marks: dict[str, FileIdentity] = field(default_factory=dict)
     children: tuple[str, ...] = ()
     recipes: dict[str, tuple[FileIdentity, frozenset[str]]] = field(default_factory=dict)
+    inner: frozenset[str] = frozenset()
     links: bool = False
 
 
@@ -134,13 +135,15 @@ class Lister:
 
     def _add_whole(self, directory: str, names: set[str], old: Directory, found: Directory) -> tuple[str, ...]:
         """Add the row of the directory itself where it is an artifact; the names of its members."""
-        row = row_of_directory(self._prefix + directory, directory, names)
+        members = members_at(self._prefix + directory, names)
+        row = row_of_directory(self._prefix + directory, directory, members)
         if row is None:
             return ()
+        found.inner = frozenset(f"{directory}/{name}" for name in members if "/" in name)
         before = old.rows.get(directory)
         same = before is not None and (before.identity, before.problem) == (row.identity, row.problem)
         found.rows[directory] = before if before is not None and same else row
-        return members_of(names)
+        return members
 
     def recipes_of(self, directory: str) -> Directory:
         """The recipes of one directory and nothing else of it. Raises OSError."""
@@ -253,7 +256,8 @@ def row_of(root: Path, path: str) -> Artifact:
     whole = root / path
     try:
         status = os.lstat(whole)
-        row = row_of_directory(whole, path, os.listdir(whole)) if stat.S_ISDIR(status.st_mode) else None
+        members = members_at(whole, os.listdir(whole)) if stat.S_ISDIR(status.st_mode) else ()
+        row = row_of_directory(whole, path, members)
     except OSError as error:
         raise opening.cannot_read(path, error) from None
     if row is not None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from backends.core.containers import IMAGE, TAIL, is_image, zip_record
-from backends.core.directories import members_of
 from backends.core.registry import is_worth_opening
 from console.catalog.listing import HEAD, link_not_looked_at, row_of_link
 from console.config import STORE_DIR
 from console.errors import ConsoleError, InputError
 from console.files import opening
-from console.files.directories import row_of_directory
+from console.files.directories import members_at, row_of_directory
 from console.files.filename_rules import is_answered, is_named_as_model, is_sealed
 from console.inspection.service import described
 from console.os_errors import is_of_the_machine
@@ -45,7 +44,7 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
     base = opening.open_root(root)
     prefix = os.fspath(root).rstrip("/") + "/"
     try:
-        waiting = [top]
+        waiting, inner = [top], set[str]()
         while waiting:
             directory = waiting.pop()
             try:
@@ -58,14 +57,15 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
                 continue
             beneath = directory + "/" if directory else ""
             names = sorted(kinds)
-            whole = row_of_directory(prefix + directory, directory, names) if directory else None
+            members = members_at(prefix + directory, names) if directory else ()
+            whole = row_of_directory(prefix + directory, directory, members)
             if whole is not None:
                 yield [whole]
             waiting.extend(beneath + name for name in reversed(names) if kinds[name])
             recipes = frozenset(name for name in names if name.endswith(recipe.RECIPE_SUFFIX))
             looks = _Looks(base, prefix, beneath, recipes, frozenset(names), tally)
-            members = members_of(names) if whole is not None else ()
-            files = [name for name in names if not kinds[name] and name not in members]
+            inner.update(beneath + name for name in members)
+            files = [name for name in names if not kinds[name] and beneath + name not in inner]
             for first in range(0, len(files), _TOGETHER):
                 found = map(looks.look, files[first : first + _TOGETHER])
                 yield [row for row in found if row is not None]

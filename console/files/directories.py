@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.core.directories import format_of, members_of
+from backends.core.directories import beneath, format_of, members_of
 from backends.core.errors import Unsupported
 from console.errors import ConflictError, InputError
 from console.files import opening, snapshot
@@ -43,23 +43,28 @@ class OpenedDirectory(Holder):
 def refuse_to_load_directory(root: Path, path: str) -> None:
     """Raise InputError where the artifact at `path` is a directory: why nothing is loaded from it, and what to do."""
     try:
-        why = format_of(os.listdir(root / path))[0].not_loadable
+        why = format_of(os.listdir(root / path), beneath(root / path))[0].not_loadable
     except (OSError, Unsupported):
         return
     raise InputError(f"{path} can be inspected but not run: {why}")
 
 
-def row_of_directory(place: str | Path, path: str, names: Collection[str]) -> Artifact | None:
-    """The row of the directory at `place`, which has entries of these `names`; None where it is no artifact.
+def members_at(place: str | Path, names: Collection[str]) -> tuple[str, ...]:
+    """The members of the directory at `place`, which has entries of these `names`, by their paths in it; none where it
+    is no artifact."""
+    return members_of(names, beneath(place))
+
+
+def row_of_directory(place: str | Path, path: str, members: Collection[str]) -> Artifact | None:
+    """The row of the directory at `place`, which has these `members`; None where it has none.
 
     A member that vanishes meanwhile is left out. Raises OSError for the directory itself.
     """
-    members = members_of(names)
     if not members:
         return None
     found: dict[str, os.stat_result] = {}
     for name in members:
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             found[name] = os.lstat(os.path.join(place, name))
     identity = identity_of_members(os.lstat(place), found)
     times = (status.st_mtime for status in found.values())
@@ -98,7 +103,7 @@ def digest_of_directory(opened: OpenedDirectory) -> str:
         manifest.update(line + os.fsencode(name) + b"\0")
     statuses = {name: os.fstat(member.fd) for name, member in opened.members.items()}
     same = identity_of_members(os.fstat(opened.fd), statuses) == opened.identity
-    if not same or set(members_of(os.listdir(opened.fd))) != set(opened.members):
+    if not same or set(_members_in(opened.fd)) != set(opened.members):
         raise ConflictError(f"{opened.name} changed while it was being read", hint="try again when it is at rest")
     return f"sha256:{manifest.hexdigest()}"
 
@@ -119,8 +124,12 @@ _LARGEST = 2**63 - 1
 _NO_IDENTITY = FileIdentity(0, 0, 0, 0, 0)
 
 
+def _members_in(fd: int) -> tuple[str, ...]:
+    return members_of(os.listdir(fd), beneath(fd))
+
+
 def _open_members(opened: OpenedDirectory) -> None:
-    members = members_of(os.listdir(opened.fd))
+    members = _members_in(opened.fd)
     if not members:
         raise InputError(f"{opened.name} is a directory, and no artifact", hint="name one artifact in it")
     if len(members) > MOST_MEMBERS:
