@@ -10,6 +10,7 @@ BUILT_IN = (
     "onnx",
     "pickle",
     "safetensors",
+    "skops",
     "torch",
 )
 """The folders, each a package that names its descriptors `FORMATS`."""

@@ -130,6 +130,7 @@ SAMPLES = (
     Sample("torch", "an archive", ".pt", lambda: torch_files.archive(torch_files.state_dict(torch_files.pid()))),
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
+    Sample("skops", "a model", ".skops", written("skops", model), model=model),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),
