@@ -92,6 +92,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("onnx-external-path", "evasion", "weights that are read from outside the model's directory"),
     FindingCode("onnx-unknown-field", "code", "a field that the format does not define: nobody looked into it"),
     FindingCode("skops-node", "code", "a part of a skops file that contradicts another, or that nobody knows"),
+    FindingCode("mlflow-code", "code", "Python code in an MLflow model, which MLflow would import or run"),
+    FindingCode("mlflow-trusted-types", "note", "an MLflow model's own list of types to trust"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )
 """One line a code; formats of other distributions may use these codes and no others."""

@@ -6,6 +6,7 @@ BUILT_IN = (
     "archive",
     "hdf5",
     "keras",
+    "mlflow",
     "npy",
     "onnx",
     "pickle",

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import torch_files
+from tests import mlflow_files, torch_files
 from tests.backends import test_keras, test_onnx
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
@@ -130,6 +130,7 @@ SAMPLES = (
     Sample("torch", "an archive", ".pt", lambda: torch_files.archive(torch_files.state_dict(torch_files.pid()))),
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
+    Sample("mlflow", "a packed directory", ".zip", lambda: mlflow_files.zipped(mlflow_files.files(model()))),
     Sample("skops", "a model", ".skops", written("skops", model), model=model),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
