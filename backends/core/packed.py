@@ -81,7 +81,7 @@ def text_in(members: Mapping[str, Source], name: str, limit: int = 1 << 20) -> b
 
 
 def model_inside(members: Mapping[str, Source], name: str) -> Inspection:
-    """The facts of the member that is the model, each with its place; what nothing reads is told as its format.
+    """The facts of the member that is the model, each with its place; what nothing reads is not complete.
 
     Raises Damaged, OSError.
     """
@@ -90,7 +90,7 @@ def model_inside(members: Mapping[str, Source], name: str) -> Inspection:
     try:
         found = inspect(source)
     except Unsupported as error:
-        return Inspection("", loadable=False, details={"not read": f"{name}: {error}"}, complete=True)
+        return Inspection("", loadable=False, details={"not read": f"{name}: {error}"})
     except Damaged as error:
         raise Damaged(f"{name}: {error}", offset=error.offset) from None
     return replace(

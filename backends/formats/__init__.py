@@ -11,6 +11,7 @@ BUILT_IN = (
     "onnx",
     "pickle",
     "safetensors",
+    "serving",
     "skops",
     "torch",
 )

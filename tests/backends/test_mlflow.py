@@ -75,7 +75,8 @@ signature:
     found = inspected({"MLmodel": text.encode(), "model.bin": b"?" * 50})
     assert found.signature.takes == (TensorSpec("x", "float32", (None, 28, 28)),)
     assert found.signature.gives == (TensorSpec("", "float32", (None, 10)),)
-    assert not found.loadable
+    assert (found.complete, found.loadable) == (False, False)
+    assert judge(found, Policy()).verdict is Verdict.REVIEW
     assert found.summary == "MLflow sklearn"
 
 

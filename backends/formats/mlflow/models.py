@@ -70,7 +70,7 @@ def _model(members: Mapping[str, Source], told: Described, findings: list[Findin
         code = "unsafe-path" if ".." in told.named_file or told.named_file.startswith("/") else "malformed"
         detail = f"{MLMODEL} names {told.named_file[:200]!r}, which is not in the directory"
         findings.append(finding(code, detail, 0))
-    return Inspection("", loadable=False, complete=True)
+    return Inspection("", loadable=False)
 
 
 def _loader(told: Described) -> list[GlobalRef]:
