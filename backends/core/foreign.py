@@ -1,7 +1,7 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, MXNet and
-PMML.
+Each is told by its first bytes: the magic numbers of GGUF, TensorFlow Lite, CatBoost, XGBoost, LightGBM, and
+MXNet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ _STARTS = (
     (re.compile(rb'\s*\{\s*"learner"\s*:\s*\{'), "XGBoost"),
     (re.compile(rb"tree\r?\nversion=v\d"), "LightGBM"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
 )
 _NAMES = {
     ".gguf": "GGUF",
@@ -29,7 +28,6 @@ _NAMES = {
     ".bst": "XGBoost",
     ".pb": "TensorFlow",
     ".mlmodel": "Core ML",
-    ".pmml": "PMML",
     ".pdparams": "PaddlePaddle",
     ".pdmodel": "PaddlePaddle",
     ".caffemodel": "Caffe",

@@ -10,6 +10,7 @@ BUILT_IN = (
     "npy",
     "onnx",
     "pickle",
+    "pmml",
     "safetensors",
     "serving",
     "skops",

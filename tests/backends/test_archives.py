@@ -298,7 +298,6 @@ def test_the_image_of_a_cd_says_so() -> None:
         (b"\x1c\0\0\0TFL3" + bytes(24), "TensorFlow Lite"),
         (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
         (b'{"learner":{"attributes":{}}}', "XGBoost"),
-        (b'<?xml version="1.0"?>\n<PMML version="4.4">', "PMML"),
     ],
 )
 def test_a_model_format_that_is_not_read_is_recognised(data: bytes, name: str) -> None:
