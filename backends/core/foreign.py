@@ -27,7 +27,6 @@ _NAMES = {
     ".ubj": "XGBoost",
     ".bst": "XGBoost",
     ".pb": "TensorFlow",
-    ".mlmodel": "Core ML",
     ".pdparams": "PaddlePaddle",
     ".pdmodel": "PaddlePaddle",
     ".caffemodel": "Caffe",

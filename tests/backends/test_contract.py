@@ -24,7 +24,7 @@ from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
 from tests import mlflow_files, serving_files, torch_files
-from tests.backends import test_keras, test_onnx, test_pmml
+from tests.backends import test_coreml, test_keras, test_onnx, test_pmml
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
 
@@ -139,6 +139,7 @@ SAMPLES = (
     Sample("torch", "the older layout", ".pt", old_torch),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
     Sample("mlflow", "a packed directory", ".zip", lambda: mlflow_files.zipped(mlflow_files.files(model()))),
+    Sample("coreml", "a classifier", ".mlmodel", test_coreml.mlmodel),
     Sample("pmml", "a tree", ".pmml", lambda: test_pmml.DOCUMENT.strip().encode()),
     Sample("torchserve", "an archive", ".mar", lambda: mlflow_files.zipped(serving_files.mar(model()))),
     Sample("bentoml", "a packed directory", ".zip", lambda: mlflow_files.zipped(serving_files.bento(model()))),
