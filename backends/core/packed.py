@@ -26,7 +26,9 @@ def names_in(source: Source) -> tuple[str, ...]:
     """The names of an archive's files; none where it is no archive, or of far more files than an artifact has."""
     try:
         with open_zip(source) as archive:
-            found = tuple(info.filename for info in archive.infolist()[: _MAX_MEMBERS + 1] if not info.is_dir())
+            found = tuple(
+                info.filename for info in archive.infolist()[: _MAX_MEMBERS + 1] if not info.filename.endswith("/")
+            )
     except Damaged:
         return ()
     return found if len(found) <= _MAX_MEMBERS else ()
@@ -51,7 +53,7 @@ class _Files(Mapping[str, Source]):
     def __init__(self, source: Source, archive: zipfile.ZipFile) -> None:
         self._source = source
         self._archive = archive
-        self._names = dict.fromkeys(info.filename for info in archive.infolist() if not info.is_dir())
+        self._names = dict.fromkeys(info.filename for info in archive.infolist() if not info.filename.endswith("/"))
         self._opened: dict[str, Source] = {}
 
     def __getitem__(self, name: str) -> Source:

@@ -82,8 +82,10 @@ def test_a_document_with_entities_is_blocked_and_nothing_is_read_or_grows(doctyp
         DOCUMENT.replace("</TreeModel>", ""),
         '<PMML version="4.4"><Header/></PMML>',
         '<PMML version="4.4">' + "<a>" * 100_000,
+        DOCUMENT.replace("UTF-8", "UTF-x"),
+        DOCUMENT.replace("UTF-8", "utf-7"),
     ],
-    ids=["cut off", "not closed", "no model", "nested"],
+    ids=["cut off", "not closed", "no model", "nested", "an unknown encoding", "an encoding that no parser takes"],
 )
 def test_a_broken_document_is_damaged_with_a_sentence(text: str) -> None:
     with pytest.raises(Damaged):

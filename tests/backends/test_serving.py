@@ -77,6 +77,12 @@ def test_a_hostile_model_inside_is_blocked_wherever_it_lies() -> None:
     assert verdict(inspected(beside)) is Verdict.BLOCKED
 
 
+def test_a_member_without_a_name_is_no_crash() -> None:
+    for made in ({**mar(model()), "q-x": b"x"}, {"a.pkl": pickle.dumps(1.5), "q-x": b"x"}):
+        data = zipped(made).replace(b"q-x", b"\0-x")
+        assert verdict(registry.inspect(MemorySource(data, "a.zip"))) is not Verdict.SAFE
+
+
 def test_a_bentoml_model_tells_its_tag_and_runs() -> None:
     found = inspected(bento(model()))
     assert (found.format, verdict(found)) == ("bentoml", Verdict.SAFE)

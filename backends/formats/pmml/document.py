@@ -117,6 +117,8 @@ def _read(source: Source, document: _Document) -> bool:
     except expat.ExpatError as error:
         why = expat.ErrorString(error.code)
         raise Damaged(f"not valid XML at line {error.lineno}: {why}", offset=parser.ErrorByteIndex) from None
+    except (LookupError, ValueError) as error:
+        raise Damaged(f"not valid XML: {error}", offset=0) from None
     return at >= source.size
 
 
