@@ -25,6 +25,7 @@ from console.files.packing import packed
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
+from tests.backends import test_onnx
 from tests.mlflow_files import files, mlmodel, write, zipped
 
 X = np.arange(40.0).reshape(20, 2)
@@ -203,3 +204,34 @@ print(",".join(map(str, mlflow.pyfunc.load_model("skops").predict(X))))
         answered = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
         answers = answered.stdout.split()[1:]
         assert ",".join(answers) == done.stdout.strip().splitlines()[-1]
+
+
+def test_a_model_of_another_flavor_runs_as_what_it_is() -> None:
+    graph = test_onnx.forest().SerializeToString()
+    text = """\
+flavors:
+  onnx:
+    data: model.onnx
+    onnx_version: 1.23.2
+  python_function:
+    data: model.onnx
+    loader_module: mlflow.onnx
+mlflow_version: 2.9.0
+"""
+    made = {"MLmodel": text.encode(), "model.onnx": graph}
+    found = inspected(made)
+    assert (found.details["flavors"], found.details["model format"]) == ("onnx, python_function", "onnx")
+    assert found.library_versions["onnx"] == "1.23.2"
+    own = registry.load(MemorySource(graph), "onnx").model
+    loaded = registry.load(MemorySource(zipped(made)), "mlflow")
+    assert loaded.format == "onnx"
+    rows = np.ones((3, own.signature.n_features), "f4")
+    assert np.array_equal(loaded.model.call("predict", rows), own.call("predict", rows))
+
+
+def test_a_model_in_a_directory_of_data_is_found() -> None:
+    text = mlmodel("data").replace("pickled_model", "data")
+    made = files(model(), text, **{"data/model.pkl": pickle.dumps(model()), "data/notes.txt": b"hello"})
+    del made["model.pkl"]
+    found = inspected(made)
+    assert (found.details["model file"], found.loadable) == ("data/model.pkl", True)

@@ -24,7 +24,7 @@ from backends.formats.skops.tree import RANDOM, Tree, text_of
 
 _LOADER = b'"__loader__"'
 _WITHOUT = "running it needs the Python package skops: install the skops extra"
-_MAX_MEMBERS = 100_000
+_MAX_MEMBERS = 10_000
 
 
 def sniff(head: bytes, source: Source) -> bool:
@@ -69,7 +69,8 @@ def _not_read(why: str) -> Inspection:
 
 def _unread(source: Source, archive: zipfile.ZipFile, members: Members) -> Inside:
     """Members that the tree does not name, and what is in them."""
-    others = [info for info in archive.infolist() if info.filename not in (*members.used, SCHEMA)]
+    read = members.used | {SCHEMA}
+    others = [info for info in archive.infolist() if info.filename not in read]
     inside = inspect_members(source, archive, others)
     told = [
         finding("unread-member", f"nothing reads the member {info.filename[:200]!r}", info.header_offset)

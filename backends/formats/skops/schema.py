@@ -8,9 +8,9 @@ from typing import Any
 from backends.core.errors import Damaged
 
 SCHEMA = "schema.json"
-MAX_BYTES = 32 << 20
-"""Text that is parsed at most: a forest of 1,000 trees."""
-MAX_ITEMS = 700_000
+MAX_BYTES = 28 << 20
+"""Text that is parsed at most: a forest of 1,700 trees."""
+MAX_ITEMS = 500_000
 """Commas that are parsed at most."""
 NEWEST = 2
 """The newest protocol that is known; readers of it read all before."""
