@@ -30,6 +30,7 @@ from backends.core import registry
 from backends.core.errors import ArtifactError, Damaged, NotLoadable
 from backends.core.inspection import Inspection
 from backends.core.source import MemorySource
+from backends.formats.skops import archive
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
@@ -203,12 +204,16 @@ def test_what_runs_commands_is_blocked(attack: str) -> None:
     assert (verdict(data) is Verdict.BLOCKED) or attack in blocked or "method" in attack
 
 
-def test_nothing_outside_of_the_judged_names_is_built(tmp_path: Path) -> None:
+def test_nothing_outside_of_the_judged_names_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The inspection is the list: what skops would build beyond it is refused by skops itself."""
-    pytest.importorskip("skops")
+    skops = pytest.importorskip("skops.io.exceptions")
     marker = tmp_path / "marker"
-    data = forged(node("os", "system", "ConstructorFromReduceNode", content=listed(plain(f"touch {marker}"))))
+    arguments = listed(plain(f"touch {marker}"), kind="tuple")
+    data = forged(node("os", "system", "ConstructorFromReduceNode", content=arguments))
     assert verdict(data) is Verdict.BLOCKED
+    monkeypatch.setattr(archive, "inspect", lambda source: Inspection("skops", complete=True))
+    with pytest.raises(skops.UntrustedTypesFoundException):
+        registry.load(MemorySource(data), "skops")
     assert not marker.exists()
 
 
