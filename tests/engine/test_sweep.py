@@ -225,8 +225,8 @@ def test_an_archive_that_cannot_be_opened_is_told(tree: Path, run: Run) -> None:
 
 
 PROMISES = {
+    "m.caffemodel": b"\x08\x04\x12\x02",
     "m.joblib": bytes(4096),
-    "m.mlmodel": b"\x08\x04\x12\x02",
     "m.pkl": b"words\n",
     "m.pt": b"\x89PNG",
     "m.tflite": b"\x1c\0\0\0TFL3" + bytes(24),
@@ -240,11 +240,12 @@ def test_a_promise_that_nothing_here_reads_has_a_code_of_its_own(tree: Path, run
     done = run("inspect", str(tree), "--json")
     assert done.code == 5
     assert (
-        "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.pkl, m.pt, m.tflite and 1 more" in done.err
+        "6 promise a model that nothing here reads: m.caffemodel, m.joblib, m.pkl, m.pt, m.tflite and 1 more"
+        in done.err
     )
     told = {one["path"]: one["trust"]["reasons"][0]["detail"] for one in done.json if one["trust"]["reasons"]}
     assert "TensorFlow Lite format, which this console does not read yet" in told["m.tflite"]
-    assert "its name promises Core ML, which this console does not read yet" in told["m.mlmodel"]
+    assert "its name promises Caffe, which this console does not read yet" in told["m.caffemodel"]
     assert "GGUF format, which this console does not read yet" in told["weights"]
     assert run("inspect", str(tree / "m.tflite")).code == 4
     (tree / "damaged.pkl").write_bytes(pickle.dumps(model())[:-40])

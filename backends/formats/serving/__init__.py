@@ -88,7 +88,7 @@ _layout = partial(
 FORMATS = (
     _layout(
         name="torchserve",
-        suffixes=(".mar", ".zip"),
+        suffixes=(".zip",),
         promises=(".mar",),
         implementation="backends.formats.serving.torchserve",
         title="a TorchServe archive",
