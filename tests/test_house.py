@@ -16,7 +16,7 @@ import pytest
 from tests.readme_keys import keys_table
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"numpy", "scipy", "sklearn", "joblib", "h5py", "pandas", "pyarrow", "lz4", "hdf5plugin"}
+HEAVY = {"numpy", "scipy", "sklearn", "joblib", "h5py", "pandas", "pyarrow", "lz4", "hdf5plugin", "skops"}
 OLD_PYTHON = sorted(
     [
         *(ROOT / "backends").rglob("*.py"),

@@ -41,6 +41,12 @@ def why_not_loadable(name: str) -> str:
     return (found and found.not_loadable) or f"nothing here runs {name} files"
 
 
+def runs_directories(name: str) -> bool:
+    """Whether a directory in the format of this name is run; false for a name that is no format's."""
+    found = _by_name().get(name)
+    return found is not None and found.packed is not None
+
+
 def title_of(head: bytes) -> Optional[str]:
     """Title of the format whose magic number these first bytes are; None where they are none's."""
     if len(head) < _LEAST:

@@ -99,6 +99,11 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("tensorflow-code", "code", "an operator that runs a program outside of the graph"),
     FindingCode("tensorflow-writes", "code", "an operator that writes files where the graph says"),
     FindingCode("tensorflow-reads", "code", "an operator that reads files where the graph says"),
+    FindingCode("skops-node", "code", "a part of a skops file that contradicts another, or that nobody knows"),
+    FindingCode("mlflow-code", "code", "Python code in an MLflow model, which MLflow would import or run"),
+    FindingCode("mlflow-trusted-types", "note", "an MLflow model's own list of types to trust"),
+    FindingCode("served-code", "code", "Python code that a model server would run beside a model"),
+    FindingCode("xml-entities", "evasion", "XML that declares entities, which read files or grow without bound"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )
 """One line a code; formats of other distributions may use these codes and no others."""

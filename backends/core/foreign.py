@@ -1,7 +1,6 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, CatBoost, XGBoost, LightGBM, MXNet and
-PMML.
+Each is told by its first bytes: the magic numbers of GGUF, CatBoost and MXNet.
 """
 
 from __future__ import annotations
@@ -14,14 +13,11 @@ _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
     (re.compile(rb"CBM1"), "CatBoost"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml[^>]*>\s*<)?(?:!--.*?-->\s*<)?PMML[\s>]", re.DOTALL), "PMML"),
 )
 _NAMES = {
     ".gguf": "GGUF",
     ".ggml": "GGML",
     ".cbm": "CatBoost",
-    ".mlmodel": "Core ML",
-    ".pmml": "PMML",
     ".pdparams": "PaddlePaddle",
     ".pdmodel": "PaddlePaddle",
     ".caffemodel": "Caffe",

@@ -135,6 +135,8 @@ class Format:
     folders: Optional[Callable[[Collection[str]], tuple[str, ...]]] = None
     """Which entries of a directory may be directories with members in them: `members` is asked with theirs besides, as
     `variables/variables.index`, and this again with those, for directories in directories."""
+    packed: Optional[Callable[[Collection[str]], bool]] = None
+    """Whether a directory with these members is run, from an archive of them that `inspect` and `load` read."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

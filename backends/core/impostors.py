@@ -54,6 +54,13 @@ _CHECKSUM = r"(?:[0-9a-fA-F]{32,128}(?: [ *][^\r\n]+)?|\w+ \([^\r\n]+\) = [0-9a-
 _CHECKSUMS = re.compile(rf"{_CHECKSUM}(?:\r?\n{_CHECKSUM})*\s*\Z")
 _LONGEST_ANSWER = 2048
 
+_SQLITE = b"SQLite format 3\0"
+_SCHEMA = 2 << 20
+"""How far into a database its tables are looked for."""
+_REGISTRY = (
+    "the registry of MLflow (an SQLite database): it says where models lie, mlruns/EXPERIMENT/models/m-ID/artifacts;"
+    " have those directories in the store"
+)
 _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "a PDF document"),
     (b"\x89PNG\r\n", "a PNG picture"),
@@ -64,7 +71,7 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"ARROW1", "a feather table: data, not a model"),
     (b"ORC", "an ORC table: data, not a model"),
     (b"Obj\x01", "an Avro table: data, not a model"),
-    (b"SQLite format 3\0", "an SQLite database"),
+    (_SQLITE, "an SQLite database"),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file: scipy.io.loadmat reads it"),
     (b"RDX", "data of R: load it in R, and export the model there"),
     (b"RDA", "data of R: load it in R, and export the model there"),
@@ -113,7 +120,7 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
         return _only_zeros(source)
     for magic, words in _MAGICS:
         if head.startswith(magic):
-            return words
+            return _REGISTRY if magic == _SQLITE and _is_registry(source) else words
     whole = source.read(0, _LOOK)
     data = whole if whole[:64] == head[:64] else head
     text = _text(data)
@@ -130,6 +137,12 @@ def impostor(source: Source, head: bytes) -> Optional[str]:
         or _wrapped(data)
         or text_kind(text, whole=len(data) >= source.size)
     )
+
+
+def _is_registry(source: Source) -> bool:
+    """Whether an SQLite database has the tables of MLflow's registry of models. Raises OSError."""
+    data = source.read(0, _SCHEMA)
+    return all(name in data for name in (b"alembic_version", b"registered_models", b"model_versions"))
 
 
 def pointer(text: str) -> Optional[str]:

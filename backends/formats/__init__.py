@@ -4,13 +4,18 @@ from __future__ import annotations
 
 BUILT_IN = (
     "archive",
+    "coreml",
     "hdf5",
     "keras",
     "lightgbm",
+    "mlflow",
     "npy",
     "onnx",
     "pickle",
+    "pmml",
     "safetensors",
+    "serving",
+    "skops",
     "tensorflow",
     "tflite",
     "torch",

@@ -38,6 +38,7 @@ LIBRARIES = (
     "httptools",
     "skl2onnx",
     "onnxruntime",
+    "skops",
     "protobuf",
     "cryptography",
     "pyrage",

@@ -41,12 +41,14 @@ class OpenedDirectory(Holder):
 
 
 def refuse_to_load_directory(root: Path, path: str) -> None:
-    """Raise InputError where the artifact at `path` is a directory: why nothing is loaded from it, and what to do."""
+    """Raise InputError where the artifact at `path` is a directory of a format that nothing is loaded from: why, and
+    what to do."""
     try:
-        why = format_of(os.listdir(root / path), beneath(root / path))[0].not_loadable
+        found, members = format_of(os.listdir(root / path), beneath(root / path))
     except (OSError, Unsupported):
         return
-    raise InputError(f"{path} can be inspected but not run: {why}")
+    if found.packed is None or not found.packed(members):
+        raise InputError(f"{path} can be inspected but not run: {found.not_loadable}")
 
 
 def members_at(place: str | Path, names: Collection[str]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from backends.core import registry
 from console.files.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.files.opening import OpenedFile, open_artifact
+from console.files.packing import packed
 from console.files.snapshot import SEAL_LIMIT, Snapshot, digest_of, seal
 from console.records import Artifact, FileIdentity, Inspection, Judgement, Reason, Report, Verdict
 
@@ -208,6 +209,9 @@ class InspectionService:
 
     def _snapshot(self, path: str) -> Snapshot:
         refuse_to_load_directory(self.root, path)
+        if (self.root / path).is_dir():
+            with open_directory(self.root, path) as whole:
+                return packed(whole)
         with open_artifact(self.root, path, links=True) as opened:
             return seal(opened, limit=self._limit)
 

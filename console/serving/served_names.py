@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from backends.core.descriptors import runs_directories
 from console.errors import NotReadyError, NotServedError
 from console.nearest import nearest
 from console.records import Artifact, Verdict
@@ -85,7 +86,9 @@ class ServedNames:
 
 
 def is_model(row: Artifact) -> bool:
-    """Whether a row is, or may be, of something that answers: not of plain data, nor of what is no single file."""
-    if row.members or row.problem is not None or row.verdict is Verdict.UNSUPPORTED:
+    """Whether a row is, or may be, of something that answers: not of plain data, nor of a directory that is not run."""
+    if row.members and not runs_directories(row.format or ""):
+        return False
+    if row.problem is not None or row.verdict is Verdict.UNSUPPORTED:
         return False
     return row.model_class is not None or row.verdict in (None, Verdict.DAMAGED, Verdict.BLOCKED)

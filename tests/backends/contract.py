@@ -33,7 +33,7 @@ CPU_SECONDS = 10.0
 class Sample:
     """One honest file of a format. `needs` are the heavy packages its inspection may import; `native` = a library in C
     reads it, which may take its child along; `model` is what it was written from, where the format writes; `padded` =
-    zero bytes at its end tell nothing."""
+    zero bytes at its end tell nothing; `unread` = there may be a file in it that no format here reads."""
 
     format: str
     title: str
@@ -43,6 +43,7 @@ class Sample:
     native: bool = False
     model: Callable[[], Any] | None = None
     padded: bool = False
+    unread: bool = False
 
     def __str__(self) -> str:
         return f"{self.format}, {self.title}"

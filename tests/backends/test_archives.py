@@ -297,7 +297,6 @@ def test_the_image_of_a_cd_says_so() -> None:
         (b"GGUF\3\0\0\0" + bytes(24), "GGUF"),
         (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
         (b'{"learner":{"attributes":{}}}', "XGBoost"),
-        (b'<?xml version="1.0"?>\n<PMML version="4.4">', "PMML"),
     ],
 )
 def test_a_model_format_that_is_not_read_is_recognised(data: bytes, name: str) -> None:

@@ -42,7 +42,7 @@ def test_every_number_of_the_command_line_has_bounds(command: str, option: str, 
         (("probe", "x", "--batch", "0"), "--batch: must be a whole number, 1 or more, not '0'"),
         (("predict", "x", "--rows", "-5"), "--rows: must be a whole number, 1 or more, not '-5'"),
         (("rollback", "x", "--to", "0"), "--to: must be a whole number, 1 or more, not '0'"),
-        (("convert", "x", "--to", "onnx"), "--to: 'onnx' is no choice: it is one of pickle, joblib, hdf5"),
+        (("convert", "x", "--to", "onnx"), "--to: 'onnx' is no choice: it is one of pickle, joblib, skops, hdf5"),
         (("inspect", ".", "--at", "model"), "--at picks one model of a file, and this is a directory"),
     ],
 )

@@ -225,12 +225,12 @@ def test_an_archive_that_cannot_be_opened_is_told(tree: Path, run: Run) -> None:
 
 
 PROMISES = {
+    "m.caffemodel": b"\x08\x04\x12\x02",
     "m.joblib": bytes(4096),
-    "m.mlmodel": b"\x08\x04\x12\x02",
+    "m.params": b"\x12\x01" + bytes(30),
     "m.pkl": b"words\n",
-    "m.pmml": b'<?xml version="1.0"?>\n<PMML version="4.4">',
     "m.pt": b"\x89PNG",
-    "weights": b"GGUF\3\0\0\0" + bytes(24),
+    "m.pte": b"\x89PNG",
 }
 
 
@@ -239,12 +239,14 @@ def test_a_promise_that_nothing_here_reads_has_a_code_of_its_own(tree: Path, run
         (tree / name).write_bytes(data)
     done = run("inspect", str(tree), "--json")
     assert done.code == 5
-    assert "6 promise a model that nothing here reads: m.joblib, m.mlmodel, m.pkl, m.pmml, m.pt and 1 more" in done.err
+    assert (
+        "6 promise a model that nothing here reads: m.caffemodel, m.joblib, m.params, m.pkl, m.pt and 1 more"
+        in done.err
+    )
     told = {one["path"]: one["trust"]["reasons"][0]["detail"] for one in done.json if one["trust"]["reasons"]}
-    assert "PMML format, which this console does not read yet" in told["m.pmml"]
-    assert "its name promises Core ML, which this console does not read yet" in told["m.mlmodel"]
-    assert "GGUF format, which this console does not read yet" in told["weights"]
-    assert run("inspect", str(tree / "m.pmml")).code == 4
+    assert "MXNet format, which this console does not read yet" in told["m.params"]
+    assert "its name promises Caffe, which this console does not read yet" in told["m.caffemodel"]
+    assert run("inspect", str(tree / "m.params")).code == 4
     (tree / "damaged.pkl").write_bytes(pickle.dumps(model())[:-40])
     assert run("inspect", str(tree)).code == 4
 

@@ -161,7 +161,7 @@ def _cut(name: str) -> str:
 def zip_members(source: Source, archive: zipfile.ZipFile) -> Iterator[Member]:
     """The members that the directory of a zip archive lists, directories left out."""
     for info in archive.infolist():
-        if info.is_dir() and not info.compress_size:
+        if info.filename.endswith("/") and not info.compress_size:
             continue
         flags = info.flag_bits | int.from_bytes(source.read(info.header_offset + 6, 2), "little")
         name = _cut(info.filename)
