@@ -13,10 +13,12 @@ from backends.core.findings import finding
 from backends.core.format import LoadedModel
 from backends.core.inspection import Finding, Inspection, Json, ModelEntry, Signature
 from backends.core.source import Source
-from backends.formats.xgboost.ubjson import Reader
+from backends.formats.xgboost.ubjson import OverBudgetError, Reader
 from backends.formats.xgboost.walk import Walked, walk
 
-MOST_BYTES = 128 << 20
+MOST_BYTES = 32 << 20
+_MOST_MARKS = {b",": 3_000_000, b"[": 500_000, b"{": 200_000}
+"""Characters that values of JSON are counted by."""
 _CLASS = "xgboost.core.Booster"
 _LISTED = 200
 _KINDS = {"gbtree": "GBDT", "dart": "DART", "gblinear": "linear"}
@@ -31,10 +33,11 @@ class _Files:
 
     def inspect(self, source: Source) -> Inspection:
         """The facts of one file, walked to its last byte. Raises Damaged, OSError."""
-        if source.size > MOST_BYTES:
-            problem = f"a file of {source.size:,} bytes, of which at most {MOST_BYTES:,} are checked"
-            return Inspection(self._name, model_class=_CLASS, loadable=False, findings=(finding("limit", problem),))
-        found = walk(self._decode(source.read(0, source.size)))
+        try:
+            _data, found = self._walked(source)
+        except OverBudgetError as error:
+            problem = finding("limit", str(error))
+            return Inspection(self._name, model_class=_CLASS, loadable=False, findings=(problem,))
         return Inspection(
             self._name,
             model_class=_CLASS,
@@ -52,10 +55,10 @@ class _Files:
         """XGBoost's Booster of a file that was walked. Raises Damaged, NotLoadable, what XGBoost raises."""
         if at:
             raise NotLoadable("an XGBoost file holds one model: leave out the place")
-        if source.size > MOST_BYTES:
-            raise NotLoadable(f"a file of {source.size:,} bytes is not checked, so it is not run")
-        data = source.read(0, source.size)
-        walk(self._decode(data))
+        try:
+            data, _found = self._walked(source)
+        except OverBudgetError as error:
+            raise NotLoadable(f"only what was checked to its end is run: {error}") from None
         begun = time.perf_counter()
         try:
             xgboost: Any = importlib.import_module("xgboost")
@@ -65,8 +68,16 @@ class _Files:
         booster.load_model(bytearray(data))
         return LoadedModel(booster, self._name, phases={"booster": time.perf_counter() - begun})
 
+    def _walked(self, source: Source) -> tuple[bytes, Walked]:
+        if source.size > MOST_BYTES:
+            raise OverBudgetError(f"a file of {source.size:,} bytes, of which at most {MOST_BYTES:,} are checked")
+        data = source.read(0, source.size)
+        return data, walk(self._decode(data))
+
 
 def _from_json(data: bytes) -> Any:
+    if any(data.count(mark) > most for mark, most in _MOST_MARKS.items()):
+        raise OverBudgetError("more values of JSON than are checked: save it as .ubj")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:

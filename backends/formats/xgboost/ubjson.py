@@ -14,6 +14,8 @@ from backends.core.errors import Damaged
 
 Numbers = Union["array.array[int]", "array.array[float]"]
 _DEPTH = 16
+_MOST_VALUES = 1_000_000
+"""Values that are read beside those in typed arrays."""
 _MOST_TEXT = 1 << 24
 _INTEGERS = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q"}
 _REALS = {b"d": "f", b"D": "d"}
@@ -21,21 +23,29 @@ _CODES = {**_INTEGERS, **_REALS}
 _WORDS = {b"T": True, b"F": False, b"Z": None}
 
 
+class OverBudgetError(Exception):
+    """More in a file than is read: nobody looked at the rest."""
+
+
 class Reader:
-    """One document; `value` reads it from its first byte to its last."""
+    """One document; `document` reads it from its first byte to its last."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._left = _MOST_VALUES
 
     def document(self) -> Any:
-        """The value that the whole of the bytes are. Raises Damaged."""
+        """The value that the whole of the bytes are. Raises Damaged, OverBudgetError."""
         found = self._value(self._take(1), 0)
         if self._at != len(self._data):
             raise self._damaged(f"{len(self._data) - self._at:,} bytes follow the model and belong to nothing")
         return found
 
     def _value(self, mark: bytes, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise OverBudgetError(f"more than {_MOST_VALUES:,} values, which is more than is checked")
         if mark in _CODES:
             return self._number(mark)
         if mark == b"S":
