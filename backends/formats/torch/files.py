@@ -21,13 +21,14 @@ from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 from backends.formats.pickle.arrays import is_shape
-from backends.formats.pickle.values import DictValue, Global, Instance, Value
+from backends.formats.pickle.values import Global, Instance, Value
 from backends.formats.pickle.walk import Walk, walk
+from backends.formats.torch.contents import contents_of
 from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
+from backends.formats.torch.script import program
 
 _PROTOCOL = 1001
 _STREAMS = 5
-_MAX_TENSORS = 100_000
 _MAX_TOLD = 20
 _NOTE = 100
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
@@ -114,20 +115,26 @@ def _inspection(walked: Walk, storages: _Storages, root: Value, found: list[Find
         found.append(finding("torch-module", f"{storages.modules} classes come with their source text", 0))
     if storages.odd:
         found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways", 0))
-    arrays = _tensors(root)
+    contents = contents_of(root, _tensor)
+    details.update(contents.details())
     details.update(protocol=walked.protocol, opcodes=walked.opcodes, storages=len(storages.found))
     broken = any(each.code not in ("torch-module", "torch-script") for each in found)
     return Inspection(
         format="torch",
         names=walked.names,
-        arrays=tuple(arrays),
+        arrays=tuple(contents.tensors),
         model_class=str(root.callee) if type(root) is Instance else None,
         n_weights=sum(each.count for each in storages.found.values()),
         complete=walked.complete and not broken,
         loadable=False,
         findings=(*walked.findings, *found),
         details=details,
+        summary=f"TorchScript · {_short(root)}" if "code" in details else contents.summary(),
     )
+
+
+def _short(root: Value) -> str:
+    return str(root.callee).rpartition(".")[2] if type(root) is Instance else "program"
 
 
 def _archive(source: Source) -> Inspection:
@@ -157,7 +164,7 @@ def _archive(source: Source) -> Inspection:
         if foreign:
             detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
             found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
-    details: dict[str, Json] = {"container": "zip", "members": len(members)}
+        details: dict[str, Json] = {"container": "zip", "members": len(members), **program(archive, root, members)}
     model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
     return model
 
@@ -228,28 +235,13 @@ def _numbers(source: Source, offset: int, keys: Value, storages: _Storages) -> l
     return []
 
 
-def _tensors(root: Value) -> list[ArrayInfo]:
-    """The tensors of a state dict: name, shape, dtype."""
-    flat: list[Value] = []
-    if type(root) is DictValue:
-        flat = root.flat
-    elif type(root) is Instance and root.pairs:
-        flat = root.pairs
-    found = []
-    for at in range(0, min(len(flat) - 1, 2 * _MAX_TENSORS), 2):
-        info = _tensor(flat[at], flat[at + 1])
-        if info is not None:
-            found.append(info)
-    return found
-
-
-def _tensor(name: Value, value: Value) -> Optional[ArrayInfo]:
+def _tensor(name: str, value: Value) -> Optional[ArrayInfo]:
     if type(value) is not Instance or type(value.callee) is not Global or type(value.args) is not tuple:
         return None
     args = value.args
     if value.callee.module == "torch._utils" and value.callee.name == "_rebuild_parameter" and args:
         return _tensor(name, args[0])
-    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or type(name) is not str:
+    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or not name:
         return None
     storage, shape = args[0], args[2]
     if type(storage) is not _Storage or not is_shape(shape):
