@@ -45,7 +45,7 @@ class Contents:
         return " · ".join(filter(None, (*parts, dtypes.most_common(1)[0][0] if dtypes else "")))
 
     def details(self) -> dict[str, Json]:
-        """What the overview shows beside the tensors."""
+        """Facts that the overview shows beside the tensors."""
         sizes: Counter[str] = Counter()
         for one in self.tensors:
             sizes[one.dtype] += one.bytes

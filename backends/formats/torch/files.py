@@ -14,8 +14,9 @@ from math import prod
 from typing import Any, Optional
 
 from backends.core.compression import decompressed
-from backends.core.errors import Damaged
+from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
+from backends.core.format import LoadedModel
 from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
@@ -23,14 +24,18 @@ from backends.core.zip_rules import check_contents, check_members, member_source
 from backends.formats.pickle.arrays import is_shape
 from backends.formats.pickle.values import Global, Instance, Value
 from backends.formats.pickle.walk import Walk, walk
+from backends.formats.torch import NOT_RUN
 from backends.formats.torch.contents import contents_of
 from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
-from backends.formats.torch.script import program
+from backends.formats.torch.running import load_script
+from backends.formats.torch.script import is_own, program
 
 _PROTOCOL = 1001
 _STREAMS = 5
 _MAX_TOLD = 20
 _NOTE = 100
+_TRACED = "traced_inputs"
+"""The name of the inputs that a program was traced with, a pickle and its storages."""
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
             ".storage_alignment")  # fmt: skip
 """What stands in every archive beside the storages."""
@@ -82,6 +87,17 @@ class _Storages:
         if self.found.setdefault(key, storage) != storage:
             self.odd += 1
         return storage
+
+
+def load(source: Source, at: str = "") -> LoadedModel:
+    """A TorchScript program, ready to run. Raises Damaged, NotLoadable, what PyTorch raises."""
+    if at:
+        raise NotLoadable("a TorchScript program is one model: leave out the place")
+    with decompressed(source) as opened:
+        found = inspect(opened.source)
+        if not found.loadable:
+            raise NotLoadable(NOT_RUN)
+        return load_script(opened.source, found)
 
 
 def sniff(head: bytes, source: Source) -> bool:
@@ -147,13 +163,16 @@ def _archive(source: Source) -> Inspection:
             raise Damaged("the archive holds no data.pkl", offset=0)
         storages = _Storages(5)
         walked = walk(member_source(source, archive, f"{root}data.pkl"), persistent=storages)
-        others = [
-            info for name, info in members.items() if name != f"{root}data.pkl" and not name.startswith(f"{root}data/")
-        ]
+        read = (f"{root}data.pkl", f"{root}{_TRACED}.pkl")
+        others = [info for name, info in members.items() if name not in read and not name.startswith(f"{root}data/")]
         inside = inspect_members(source, archive, others)
         found.extend(inside.findings)
         walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
         found.extend(check_contents(archive))
+        if read[1] in members:
+            traced = walk(member_source(source, archive, read[1]), persistent=_Storages(5))
+            walked.names += tuple(replace(use, place=f"member {read[1]}") for use in traced.names)
+            found.extend(traced.findings)
         found.extend(_unread(root, members, storages))
         found.extend(_odd_notes(archive, root, members))
         for storage in storages.found.values():
@@ -164,15 +183,19 @@ def _archive(source: Source) -> Inspection:
         if foreign:
             detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
             found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
-        details: dict[str, Json] = {"container": "zip", "members": len(members), **program(archive, root, members)}
-    model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
-    return model
+        outermost = walked.roots[0] if walked.roots else None
+        told, signature = program(archive, root, members, _short(outermost))
+    details: dict[str, Json] = {"container": "zip", "members": len(members), **told}
+    model: Inspection = _inspection(walked, storages, outermost, found, details)
+    names = tuple(use for use in model.names if not is_own(use.module, use.name)) if told else model.names
+    return replace(model, names=names, signature=signature, loadable=bool(signature.takes))
 
 
 def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages) -> list[Finding]:
     """Members that PyTorch does not write, or that no tensor reads."""
     known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
-    others = (name for name in members if name not in known and not name.startswith(f"{root}code/"))
+    own = (f"{root}code/", f"{root}{_TRACED}")
+    others = (name for name in members if name not in known and not name.startswith(own))
     return [
         finding("unread-member", f"nothing reads the member {name[:200]!r}", members[name].header_offset)
         for name in itertools.islice(others, _MAX_TOLD)
