@@ -178,10 +178,11 @@ def test_stored_categories_are_checked() -> None:
         cats[name] = kept
 
 
-def test_a_file_of_more_than_is_checked_is_not_run() -> None:
+def test_a_large_file_is_checked_when_it_is_loaded() -> None:
     data = saved("binary", "json").replace(b'"tree_info":[', b'"tree_info":[' + b"0," * 3_000_000)
-    assert [one.code for one in JSON.inspect(MemorySource(data, "m.json")).findings] == ["limit"]
-    with pytest.raises(NotLoadable, match="only what was checked"):
+    found = JSON.inspect(MemorySource(data, "m.json"))
+    assert ([one.code for one in found.findings], found.complete, found.loadable) == (["limit"], False, True)
+    with pytest.raises(Damaged, match="3,000,004 values where 4 belong"):
         JSON.load(MemorySource(data, "m.json"))
 
 

@@ -14,8 +14,6 @@ from backends.core.errors import Damaged
 
 Numbers = Union["array.array[int]", "array.array[float]"]
 _DEPTH = 16
-_MOST_VALUES = 1_000_000
-"""Values that are read beside those in typed arrays."""
 _MOST_TEXT = 1 << 24
 _INTEGERS = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q"}
 _REALS = {b"d": "f", b"D": "d"}
@@ -28,12 +26,13 @@ class OverBudgetError(Exception):
 
 
 class Reader:
-    """One document; `document` reads it from its first byte to its last."""
+    """One document of at most so many values beside those in typed arrays; `document` reads it from its first byte to
+    its last."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, most: int) -> None:
         self._data = data
         self._at = 0
-        self._left = _MOST_VALUES
+        self._left = most
 
     def document(self) -> Any:
         """The value that the whole of the bytes are. Raises Damaged, OverBudgetError."""
@@ -45,7 +44,7 @@ class Reader:
     def _value(self, mark: bytes, depth: int) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise OverBudgetError(f"more than {_MOST_VALUES:,} values, which is more than is checked")
+            raise OverBudgetError("more values than are checked in a moment")
         if mark in _CODES:
             return self._number(mark)
         if mark == b"S":
