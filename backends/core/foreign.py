@@ -1,6 +1,6 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF, CatBoost and MXNet.
+Each is told by its first bytes: the magic numbers of GGUF and MXNet.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from typing import Optional
 
 _STARTS = (
     (re.compile(rb"GGUF"), "GGUF"),
-    (re.compile(rb"CBM1"), "CatBoost"),
     (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
 )
 _NAMES = {
     ".gguf": "GGUF",
     ".ggml": "GGML",
-    ".cbm": "CatBoost",
     ".pdparams": "PaddlePaddle",
     ".pdmodel": "PaddlePaddle",
     ".caffemodel": "Caffe",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 BUILT_IN = (
     "archive",
+    "catboost",
     "coreml",
     "hdf5",
     "keras",

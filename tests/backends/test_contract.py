@@ -24,7 +24,16 @@ from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
 from tests import mlflow_files, serving_files, tensorflow_files, tflite_files, torch_files
-from tests.backends import lightgbm_files, test_coreml, test_keras, test_onnx, test_pmml, test_xgboost, xgboost_files
+from tests.backends import (
+    catboost_files,
+    lightgbm_files,
+    test_coreml,
+    test_keras,
+    test_onnx,
+    test_pmml,
+    test_xgboost,
+    xgboost_files,
+)
 from tests.backends.contract import HEAVY, Sample, report_of
 from tests.safetensors_files import packed
 
@@ -140,6 +149,7 @@ SAMPLES = (
     Sample("torch-export", "a layer", ".pt2", torch_files.exported),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
     Sample("lightgbm", "with categories", ".lgb", lambda: lightgbm_files.as_by_c("categories")),
+    Sample("catboost", "with categories", ".cbm", lambda: catboost_files.saved("categories")),
     Sample("xgboost", "with categories", ".ubj", lambda: xgboost_files.saved("categories", "ubj")),
     Sample("xgboost-json", "of several classes", ".json", lambda: xgboost_files.saved("multiclass", "json")),
     Sample("xgboost-binary", "two trees", ".bst", test_xgboost.old_binary),

@@ -1,0 +1,24 @@
+"""CatBoost's own binary files: walked without CatBoost, run by it in a worker."""
+
+from __future__ import annotations
+
+from backends.core.format import Format
+
+FORMATS = (
+    Format(
+        name="catboost",
+        suffix=".cbm",
+        implementation="backends.formats.catboost.model",
+        title="a CatBoost model",
+        suffixes=(".cbm", ".model", ".bin"),
+        promises=(".cbm",),
+        magic=(b"CBM1",),
+        bytewise=True,
+        adapter="backends.estimators.estimator:Estimator",
+        not_loadable="only a CatBoost model whose structure was checked to its end is run",
+        not_writable="a CatBoost model is written by CatBoost: model.save_model(...)",
+        portability="CatBoost: C, Python, R, Java, Rust",
+        compiles=True,
+        extra="catboost",
+    ),
+)
