@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 
-from backends.core.inspection import Inspection, ModelEntry, outermost
+from backends.core.inspection import Inspection, Json, ModelEntry, outermost
 from console.errors import ConsoleError
 from console.records import Explanation, ModelData, RecipeFacts, Report, Verdict, WorkerState, WorkerView, target_words
 from console.safe_text import safe
@@ -25,10 +25,12 @@ from console.ui.panes.failed import failed_lines
 from console.ui.panes.pane import Pane
 from console.ui.panes.recent_events import lately_lines
 from console.ui.rows import Row
+from console.ui.widgets.bars import bar_lines, is_counted
 from console.ui.widgets.explained import brief_lines
 from console.ui.widgets.keyvalue import pairs, paragraph, section, value_text
 from console.ui.widgets.layers import DETAIL as LAYERS
 from console.ui.widgets.layers import layer_lines
+from console.ui.widgets.module_tree import module_lines
 from console.ui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ _INDEX = re.compile(r"\[[\d, ]+\]$")
 _BAR = 20
 _DETAIL = 1000
 """Characters that are shown of one detail."""
+_BARS = {"feature_gain": "features by gain", "operators": "operators"}
+"""Details that are shown as bars, and the headings of these."""
+_TEMPLATE = "chat_template"
 _NEVER_LOADED = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
@@ -62,6 +67,7 @@ class OverviewPane(Pane):
         self._fitted = Size(0, 0)
         self.unread = ""
         """Why the facts could not be read."""
+        self._told: tuple[Report | None, int, str, list[Content]] = (None, 0, "", [])
         self._what = TextPane(id="what")
         self._how = TextPane(id="how")
 
@@ -108,7 +114,7 @@ class OverviewPane(Pane):
         report = self._mirror.report(self._path)
         failed = section("failed", failed_lines(self._mirror, row, column))
         trust = trust_lines(report, self._mirror.explanation(self._path), row, column)
-        file = file_lines(report, column, self.unread)
+        file = self._file_lines(report, column)
         worker = worker_lines(self._recipe, row, column)
         self._how.display = two
         lately = lately_lines(self._mirror, self._path, column)
@@ -116,6 +122,14 @@ class OverviewPane(Pane):
         self._what.show([*failed, *rest], keep_place=True)
         if two:
             self._how.show([*trust, *worker], keep_place=True)
+
+    def _file_lines(self, report: Report | None, width: int) -> list[Content]:
+        """The lines of the inspection, made anew only for another one: there are files of thousands of tensors."""
+        told, fitted, unread, lines = self._told
+        if told is not report or fitted != width or unread != self.unread or not lines:
+            lines = file_lines(report, width, self.unread)
+            self._told = (report, width, self.unread, lines)
+        return lines
 
 
 def file_lines(report: Report | None, width: int, unread: str = "") -> list[Content]:
@@ -130,8 +144,11 @@ def file_lines(report: Report | None, width: int, unread: str = "") -> list[Cont
         *section("parameters", _parameters(found, width)),
         *section("signature", _signature(found, width)),
         *section("layers", layer_lines(found, width)),
+        *(line for key, title in _BARS.items() for line in section(title, bar_lines(found.details.get(key), width))),
+        *section("modules", module_lines(found.arrays, width)),
         *section("arrays", _arrays(found, width)),
         *section("details", _details(found, width)),
+        *section("chat template", _template(found, width)),
     ]
 
 
@@ -232,10 +249,27 @@ def _details(found: Inspection, width: int) -> list[Content]:
         (
             (safe(name, 30), value_text(value, _DETAIL))
             for name, value in found.details.items()
-            if value != "" and not (name == LAYERS and isinstance(value, list))
+            if value != "" and not _is_drawn(name, value)
         ),
         width,
     )
+
+
+def _is_drawn(name: str, value: Json) -> bool:
+    """Whether a detail has a section of its own."""
+    if name in _BARS:
+        return is_counted(value)
+    return (name == LAYERS and isinstance(value, list)) or (name == _TEMPLATE and isinstance(value, str))
+
+
+def _template(found: Inspection, width: int) -> list[Content]:
+    """The chat template of a language model as the text that it is."""
+    value = found.details.get(_TEMPLATE)
+    lines = value.splitlines() if isinstance(value, str) else []
+    told = [part for line in lines[:_MOST] for part in paragraph(safe(line, _DETAIL), width)]
+    if len(lines) > _MOST:
+        told.append(Content.styled(f"and {len(lines) - _MOST} more lines", "$quiet"))
+    return told
 
 
 def _trust(told: Explanation | None, row: Row, width: int) -> list[Content]:
