@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import re
 
@@ -40,6 +41,25 @@ def test_the_facts() -> None:
     assert isinstance(gains, dict)
     expected = lightgbm.Booster(model_str=text("multiclass")).feature_importance("gain")
     assert [gains.get(f"Column_{at}", 0.0) for at in range(5)] == pytest.approx(list(expected), rel=1e-4)
+
+
+def test_features_that_answers_only_rise_or_fall_with_are_told() -> None:
+    found = registry.inspect(MemorySource(text("monotone").encode(), "m.txt"))
+    assert found.details["monotone"] == {"Column_0": "rising", "Column_2": "falling"}
+
+
+def test_an_early_stopped_booster_answers_as_in_its_pickle() -> None:
+    data = lightgbm.Dataset(X, X[:, 0], params={"verbosity": -1})
+    other = data.create_valid(X[:50], -X[:50, 0])
+    stop = [lightgbm.early_stopping(2, verbose=False)]
+    settings = {"objective": "regression", "num_leaves": 7, "verbosity": -1, "num_threads": 1}
+    made = lightgbm.train(settings, data, 20, valid_sets=[other], callbacks=stop)
+    named = registry.named("lightgbm")
+    model = named.model(registry.load(MemorySource(made.model_to_string().encode()), "lightgbm"))
+    pickled = named.model(registry.load(MemorySource(pickle.dumps(made)), "pickle"))
+    assert made.best_iteration < 20
+    assert np.array_equal(model.call("predict", X), pickled.call("predict", X))
+    assert model.meaning == pickled.meaning
 
 
 TREE = text("categories")

@@ -94,11 +94,19 @@ def _details(found: Walked) -> dict[str, Json]:
         "averaged": found.averaged,
         "features_used": len(counts),
         "feature_types": types,
+        "monotone": _monotone(found),
         "feature_gain": {names[at]: round(gains[at], 6) for at in most},
         "feature_splits": {names[at]: number for at, number in counts.most_common(_LISTED)},
         "categories": len(found.categories) if found.categories else None,
     }
     return {name: value for name, value in details.items() if value not in (None, {}, False)}
+
+
+def _monotone(found: Walked) -> dict[str, Json]:
+    """The features that answers may only rise or only fall with."""
+    words = {1: "rising", -1: "falling"}
+    told = [(name, words[sign]) for name, sign in zip(found.names, found.monotone) if sign]
+    return dict(told[:_LISTED])
 
 
 def _type(info: str) -> str:

@@ -40,6 +40,7 @@ class Walked:
     averaged: bool
     names: tuple[str, ...]
     infos: tuple[str, ...]
+    monotone: tuple[int, ...] = ()
     trees: list[Tree] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     categories: Optional[list[object]] = None
@@ -91,6 +92,11 @@ def _header(head: Block) -> Walked:
     if strange:
         raise Damaged(f"{strange[0][:60]!r} is no line of its head", offset=0)
     found.unknown += sorted(head.values.keys() - _HEADER)
+    if "monotone_constraints" in head.values:
+        signs = head.ones("monotone_constraints", features)
+        if not {-1, 0, 1}.issuperset(signs):
+            raise Damaged("'monotone_constraints' holds something else than -1, 0 and 1", offset=0)
+        found.monotone = tuple(signs)
     return found
 
 
