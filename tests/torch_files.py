@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import struct
 import zipfile
 
 from tests.hostile import call, integer, name, old_name, text
 
-__all__ = ["archive", "legacy", "pid", "state_dict", "tensor"]
+__all__ = ["archive", "exported", "legacy", "pid", "script", "state_dict", "tensor"]
 
 MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -45,6 +46,36 @@ def archive(data: bytes, numbers: bytes = bytes(24), **members: bytes) -> bytes:
         whole.writestr("archive/version", b"3\n")
         for member, content in members.items():
             whole.writestr(f"archive/{member}", content)
+    return file.getvalue()
+
+
+def script(forward: str = "x: Tensor) -> Tensor", *, module: str = "Net", extra: bytes = b"") -> bytes:
+    """A TorchScript archive of a class whose `forward` begins so, with one tensor."""
+    main = name("__torch__", module)
+    data = b"\x80\x02" + main + b")\x81}(" + text("weight") + tensor(pid()) + extra + b"ub."
+    code = f"class {module}(Module):\n  def forward(self: __torch__.{module},\n    {forward}:\n    return x\n"
+    return archive(data, **{"constants.pkl": b"\x80\x02).", "code/__torch__.py": code.encode()})
+
+
+def exported(**changes: object) -> bytes:
+    """A program of torch.export: one linear layer of 4 inputs and 3 outputs; `changes` replace parts of its JSON."""
+    sides = [{"as_expr": {"expr_str": "Symbol('s1', integer=True)", "hint": {"as_int": 2}}}, {"as_int": 4}]
+    values = {"x": {"dtype": 7, "sizes": sides}, "linear": {"dtype": 7, "sizes": [sides[0], {"as_int": 3}]}}
+    graph = {"nodes": [{"target": "torch.ops.aten.linear.default"}], "tensor_values": values}
+    signature = {
+        "input_specs": [{"parameter": {"arg": {"name": "p"}}}, {"user_input": {"arg": {"as_tensor": {"name": "x"}}}}],
+        "output_specs": [{"user_output": {"arg": {"as_tensor": {"name": "linear"}}}}],
+    }
+    root = {"graph_module": {"graph": {**graph, **changes}, "signature": signature}, "torch_version": "2.13.0"}
+    meta = {"dtype": 7, "sizes": [{"as_int": 3}, {"as_int": 4}]}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as whole:
+        whole.writestr("m/archive_format", b"pt2")
+        whole.writestr("m/data/weights/weight_0", bytes(48))
+        whole.writestr(
+            "m/data/weights/c.json", json.dumps({"config": {"w": {"path_name": "weight_0", "tensor_meta": meta}}})
+        )
+        whole.writestr("m/models/m.json", json.dumps(root))
     return file.getvalue()
 
 

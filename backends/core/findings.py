@@ -75,6 +75,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     # PyTorch files
     FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),
     FindingCode("torch-script", "code", "a TorchScript program: code beside the numbers"),
+    FindingCode("torch-program", "code", "an exported PyTorch program: parts of it are text that PyTorch evaluates"),
+    FindingCode("torch-operator", "code", "an operator that a library beside PyTorch answers"),
     FindingCode("torch-module", "note", "the source text of a module class, which PyTorch only compares"),
     # HDF5 files
     FindingCode("hdf5-external-link", "code", "a link that leads to another file"),

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple, Optional
 from backends.core.feed import Feed
 from backends.core.inspection import Signature, TensorSpec
 
+_KINDS = {"str": "string", "": "float32"}
+"""Types of rows by dtype where that is none of numpy's; what is not known is taken for the usual one."""
+
 
 class Given(NamedTuple):
     """One input as the dealer of rows takes it: `type` is `tensor(float32)`."""
@@ -57,7 +60,7 @@ class TensorModel:
 
 
 def _given(one: TensorSpec, shape: list[Any]) -> Given:
-    return Given(one.name, f"tensor({'string' if one.dtype == 'str' else one.dtype})", shape)
+    return Given(one.name, f"tensor({_KINDS.get(one.dtype, one.dtype)})", shape)
 
 
 def _method(name: str, number: int) -> str:

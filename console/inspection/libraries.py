@@ -46,13 +46,17 @@ def _numpy_major(inspection: Inspection | None) -> str:
 
 
 _version = cache(metadata.version)
+_ALSO = {"xgboost": ("xgboost-cpu",)}
+"""Distributions that bring the same library under another name."""
 
 
 def _installed(names: dict[str, str]) -> dict[str, str]:
     found = {}
     for name in names:
-        try:
-            found[name] = _version(name)
-        except (metadata.PackageNotFoundError, ValueError):
-            continue
+        for distribution in (name, *_ALSO.get(name, ())):
+            try:
+                found[name] = _version(distribution)
+                break
+            except (metadata.PackageNotFoundError, ValueError):
+                continue
     return found

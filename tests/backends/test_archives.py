@@ -295,8 +295,7 @@ def test_the_image_of_a_cd_says_so() -> None:
     ("data", "name"),
     [
         (b"GGUF\3\0\0\0" + bytes(24), "GGUF"),
-        (b"tree\nversion=v4\nnum_class=1\n", "LightGBM"),
-        (b'{"learner":{"attributes":{}}}', "XGBoost"),
+        (b"\x12\x01" + bytes(30), "MXNet"),
     ],
 )
 def test_a_model_format_that_is_not_read_is_recognised(data: bytes, name: str) -> None:

@@ -146,6 +146,7 @@ SAMPLES = (
     Sample("keras", "an archive", ".keras", at_path(partial(test_keras.archive, config=LAYERS)), HDF5, native=True),
     Sample("torch", "an archive", ".pt", lambda: torch_files.archive(torch_files.state_dict(torch_files.pid()))),
     Sample("torch", "the older layout", ".pt", old_torch),
+    Sample("torch-export", "a layer", ".pt2", torch_files.exported),
     Sample("safetensors", "two tensors", ".safetensors", lambda: packed({"a": ("F32", [2, 3]), "b": ("BF16", [4])})),
     Sample("lightgbm", "with categories", ".lgb", lambda: lightgbm_files.as_by_c("categories")),
     Sample("catboost", "with categories", ".cbm", lambda: catboost_files.saved("categories")),

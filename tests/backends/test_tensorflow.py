@@ -66,7 +66,7 @@ def test_a_directory_tells_its_variables_and_is_one_artifact(tmp_path: Path) -> 
     ]  # fmt: skip
     catalog = Catalog(tmp_path)
     catalog.scan_all()
-    assert {path: row.members for path, row in catalog.rows().items()} == {"m/1": 3}
+    assert {path: row.members for path, row in catalog.rows().items()} == {"m": 3, "m/1": 3}
 
 
 def cut_off(place: Path) -> None:

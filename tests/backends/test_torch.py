@@ -11,7 +11,7 @@ import pytest
 from backends.core import registry
 from backends.core.errors import NotLoadable, Unsupported
 from backends.core.inspection import Inspection
-from backends.core.source import Source
+from backends.core.source import MemorySource
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
@@ -44,8 +44,8 @@ def test_an_honest_file_is_safe_and_shown_but_not_run(data: bytes, tmp_path: Pat
     judged = judge(found, Policy())
     assert judged.verdict is Verdict.SAFE
     assert "not-loadable" in {reason.code for reason in judged.reasons}
-    with pytest.raises(NotLoadable, match="PyTorch"):
-        registry.named("torch").load(Source(0, size=0))
+    with pytest.raises(NotLoadable, match=r"save it with torch\.jit"):
+        registry.named("torch").load(MemorySource(data))
 
 
 def test_a_module_pickled_whole_is_reviewed_by_its_name(tmp_path: Path) -> None:

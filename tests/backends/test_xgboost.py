@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import re
 from typing import Any
@@ -155,3 +156,37 @@ def test_the_old_binary_is_told_with_what_to_do() -> None:
     for broken in (old_binary()[:-1], old_binary(told=1 << 30), old_binary(trees=0x7FFFFFFF)):
         with pytest.raises(Damaged):
             registry.inspect(MemorySource(broken, "m.bst"))
+
+
+def with_stored_categories() -> Any:
+    """The fields of a model that stores the names of its categories."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": X[:, 0], "b": pandas.Categorical([f"c{int(one)}" for one in X[:, 4]])})
+    data = xgboost.DMatrix(frame, X[:, 4] > 2, enable_categorical=True, nthread=1)
+    trained = xgboost.train({"objective": "binary:logistic", "max_depth": 2, "nthread": 1}, data, 2)
+    return json.loads(trained.save_raw("json"))
+
+
+def test_stored_categories_are_checked() -> None:
+    root = with_stored_categories()
+    assert JSON.inspect(MemorySource(json.dumps(root).encode(), "m.json")).complete
+    cats = root["learner"]["gradient_booster"]["model"]["cats"]
+    for name, value in (("sorted_idx", 99999999), ("feature_segments", 99999999)):
+        kept, cats[name] = cats[name], [*cats[name][:-1], value]
+        with pytest.raises(Damaged):
+            JSON.inspect(MemorySource(json.dumps(root).encode(), "m.json"))
+        cats[name] = kept
+
+
+def test_a_large_file_is_checked_when_it_is_loaded() -> None:
+    data = saved("binary", "json").replace(b'"tree_info":[', b'"tree_info":[' + b"0," * 3_000_000)
+    found = JSON.inspect(MemorySource(data, "m.json"))
+    assert ([one.code for one in found.findings], found.complete, found.loadable) == (["limit"], False, True)
+    with pytest.raises(Damaged, match="3,000,004 values where 4 belong"):
+        JSON.load(MemorySource(data, "m.json"))
+
+
+@pytest.mark.parametrize("name", ["m.xgb", "m.bst", "m.lgb"])
+def test_a_pickle_under_a_name_of_boosters_is_no_disguise(name: str) -> None:
+    found = registry.inspect(MemorySource(pickle.dumps({"a": 1}), name))
+    assert "disguised-pickle" not in [one.code for one in found.findings]

@@ -13,7 +13,10 @@ from backends.core.inspection import Finding, Inspection, Json, ModelEntry, Sign
 from backends.core.source import Source
 from backends.formats.lightgbm.walk import Walked, walk
 
-MOST_BYTES = 64 << 20
+MOST_BYTES = 24 << 20
+"""Text that an inspection goes through, in under a second."""
+_MOST_RUN = 512 << 20
+"""Text that is gone through before it is run."""
 _CLASS = "lightgbm.basic.Booster"
 _LISTED = 200
 _TREES = {"gbdt": "GBDT", "rf": "random forest", "dart": "DART", "goss": "GOSS"}
@@ -22,8 +25,8 @@ _TREES = {"gbdt": "GBDT", "rf": "random forest", "dart": "DART", "goss": "GOSS"}
 def inspect(source: Source) -> Inspection:
     """The facts of one file, walked to its last byte. Raises Damaged, OSError."""
     if source.size > MOST_BYTES:
-        problem = f"text of {source.size:,} bytes, of which at most {MOST_BYTES:,} are checked"
-        return Inspection("lightgbm", model_class=_CLASS, loadable=False, findings=(finding("limit", problem),))
+        problem = f"text of {source.size:,} bytes, which is checked when it is loaded"
+        return Inspection("lightgbm", model_class=_CLASS, findings=(finding("limit", problem),))
     found = walk(source.read(0, source.size))
     return Inspection(
         "lightgbm",
@@ -43,7 +46,7 @@ def load(source: Source, at: str = "") -> LoadedModel:
     """LightGBM's Booster of a file that was walked. Raises Damaged, NotLoadable, what LightGBM raises."""
     if at:
         raise NotLoadable("a LightGBM file holds one model: leave out the place")
-    if source.size > MOST_BYTES:
+    if source.size > _MOST_RUN:
         raise NotLoadable(f"text of {source.size:,} bytes is not checked, so it is not run")
     data = source.read(0, source.size)
     walk(data)

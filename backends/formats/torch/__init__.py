@@ -1,4 +1,4 @@
-"""PyTorch's own files; shown and judged, never run by this console."""
+"""PyTorch's own files: state dicts, checkpoints and modules are shown and judged, programs are run by PyTorch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def _is_worth(head: bytes, size: Optional[int]) -> bool:
     return is_legacy(head) or (head.startswith(ZIP_MAGIC) and b"data.pkl" in head)
 
 
+def _holds_graph(head: bytes, size: Optional[int]) -> bool:
+    return head.startswith(ZIP_MAGIC) and (b"archive_format" in head or b"/data/weights/" in head)
+
+
+NOT_RUN = (
+    "it holds tensors, or objects of somebody's own classes, and not the program that computes with them: save it with"
+    " torch.jit or torch.export, or export it to ONNX"
+)
+"""Why nothing but a program is run, and what to do."""
+
 FORMATS = (
     Format(
         name="torch",
@@ -30,6 +40,26 @@ FORMATS = (
         order=30,
         includes=("pickle",),
         compressed=True,
-        not_loadable="this console does not run PyTorch models: export the weights, or the model to ONNX",
+        compiles=True,
+        not_loadable=NOT_RUN,
+        not_writable="a PyTorch file is written by PyTorch",
+        portability="PyTorch: Python; TorchScript also C++",
+        extra="torch",
+    ),
+    Format(
+        name="torch-export",
+        suffix=".pt2",
+        implementation="backends.formats.torch.exported",
+        title="an exported PyTorch program",
+        suffixes=(".pt2", ".zip"),
+        promises=(".pt2",),
+        starts=lambda head: head.startswith(ZIP_MAGIC),
+        worth=_holds_graph,
+        order=29,
+        includes=("torch", "pickle"),
+        compiles=True,
+        not_writable="an exported program is written by torch.export.save",
+        portability="PyTorch: Python",
+        extra="torch",
     ),
 )

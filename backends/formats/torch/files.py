@@ -14,22 +14,28 @@ from math import prod
 from typing import Any, Optional
 
 from backends.core.compression import decompressed
-from backends.core.errors import Damaged
+from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
+from backends.core.format import LoadedModel
 from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
 from backends.formats.pickle.arrays import is_shape
-from backends.formats.pickle.values import DictValue, Global, Instance, Value
+from backends.formats.pickle.values import Global, Instance, Value
 from backends.formats.pickle.walk import Walk, walk
+from backends.formats.torch import NOT_RUN
+from backends.formats.torch.contents import contents_of
 from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
+from backends.formats.torch.running import load_script
+from backends.formats.torch.script import is_own, program
 
 _PROTOCOL = 1001
 _STREAMS = 5
-_MAX_TENSORS = 100_000
 _MAX_TOLD = 20
 _NOTE = 100
+_TRACED = "traced_inputs"
+"""The name of the inputs that a program was traced with, a pickle and its storages."""
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
             ".storage_alignment")  # fmt: skip
 """What stands in every archive beside the storages."""
@@ -83,6 +89,17 @@ class _Storages:
         return storage
 
 
+def load(source: Source, at: str = "") -> LoadedModel:
+    """A TorchScript program, ready to run. Raises Damaged, NotLoadable, what PyTorch raises."""
+    if at:
+        raise NotLoadable("a TorchScript program is one model: leave out the place")
+    with decompressed(source) as opened:
+        found = inspect(opened.source)
+        if not found.loadable:
+            raise NotLoadable(NOT_RUN)
+        return load_script(opened.source, found)
+
+
 def sniff(head: bytes, source: Source) -> bool:
     """Whether it is an archive with a data.pkl, or starts with PyTorch's magic number."""
     if is_legacy(head):
@@ -114,20 +131,26 @@ def _inspection(walked: Walk, storages: _Storages, root: Value, found: list[Find
         found.append(finding("torch-module", f"{storages.modules} classes come with their source text", 0))
     if storages.odd:
         found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways", 0))
-    arrays = _tensors(root)
+    contents = contents_of(root, _tensor)
+    details.update(contents.details())
     details.update(protocol=walked.protocol, opcodes=walked.opcodes, storages=len(storages.found))
     broken = any(each.code not in ("torch-module", "torch-script") for each in found)
     return Inspection(
         format="torch",
         names=walked.names,
-        arrays=tuple(arrays),
+        arrays=tuple(contents.tensors),
         model_class=str(root.callee) if type(root) is Instance else None,
         n_weights=sum(each.count for each in storages.found.values()),
         complete=walked.complete and not broken,
         loadable=False,
         findings=(*walked.findings, *found),
         details=details,
+        summary=f"TorchScript · {_short(root)}" if "code" in details else contents.summary(),
     )
+
+
+def _short(root: Value) -> str:
+    return str(root.callee).rpartition(".")[2] if type(root) is Instance else "program"
 
 
 def _archive(source: Source) -> Inspection:
@@ -140,13 +163,16 @@ def _archive(source: Source) -> Inspection:
             raise Damaged("the archive holds no data.pkl", offset=0)
         storages = _Storages(5)
         walked = walk(member_source(source, archive, f"{root}data.pkl"), persistent=storages)
-        others = [
-            info for name, info in members.items() if name != f"{root}data.pkl" and not name.startswith(f"{root}data/")
-        ]
+        read = (f"{root}data.pkl", f"{root}{_TRACED}.pkl")
+        others = [info for name, info in members.items() if name not in read and not name.startswith(f"{root}data/")]
         inside = inspect_members(source, archive, others)
         found.extend(inside.findings)
         walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
         found.extend(check_contents(archive))
+        if read[1] in members:
+            traced = walk(member_source(source, archive, read[1]), persistent=_Storages(5))
+            walked.names += tuple(replace(use, place=f"member {read[1]}") for use in traced.names)
+            found.extend(traced.findings)
         found.extend(_unread(root, members, storages))
         found.extend(_odd_notes(archive, root, members))
         for storage in storages.found.values():
@@ -157,15 +183,19 @@ def _archive(source: Source) -> Inspection:
         if foreign:
             detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
             found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
-    details: dict[str, Json] = {"container": "zip", "members": len(members)}
-    model: Inspection = _inspection(walked, storages, walked.roots[0] if walked.roots else None, found, details)
-    return model
+        outermost = walked.roots[0] if walked.roots else None
+        told, signature = program(archive, root, members, _short(outermost))
+    details: dict[str, Json] = {"container": "zip", "members": len(members), **told}
+    model: Inspection = _inspection(walked, storages, outermost, found, details)
+    names = tuple(use for use in model.names if not is_own(use.module, use.name)) if told else model.names
+    return replace(model, names=names, signature=signature, loadable=bool(signature.takes))
 
 
 def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages) -> list[Finding]:
     """Members that PyTorch does not write, or that no tensor reads."""
     known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
-    others = (name for name in members if name not in known and not name.startswith(f"{root}code/"))
+    own = (f"{root}code/", f"{root}{_TRACED}")
+    others = (name for name in members if name not in known and not name.startswith(own))
     return [
         finding("unread-member", f"nothing reads the member {name[:200]!r}", members[name].header_offset)
         for name in itertools.islice(others, _MAX_TOLD)
@@ -228,28 +258,13 @@ def _numbers(source: Source, offset: int, keys: Value, storages: _Storages) -> l
     return []
 
 
-def _tensors(root: Value) -> list[ArrayInfo]:
-    """The tensors of a state dict: name, shape, dtype."""
-    flat: list[Value] = []
-    if type(root) is DictValue:
-        flat = root.flat
-    elif type(root) is Instance and root.pairs:
-        flat = root.pairs
-    found = []
-    for at in range(0, min(len(flat) - 1, 2 * _MAX_TENSORS), 2):
-        info = _tensor(flat[at], flat[at + 1])
-        if info is not None:
-            found.append(info)
-    return found
-
-
-def _tensor(name: Value, value: Value) -> Optional[ArrayInfo]:
+def _tensor(name: str, value: Value) -> Optional[ArrayInfo]:
     if type(value) is not Instance or type(value.callee) is not Global or type(value.args) is not tuple:
         return None
     args = value.args
     if value.callee.module == "torch._utils" and value.callee.name == "_rebuild_parameter" and args:
         return _tensor(name, args[0])
-    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or type(name) is not str:
+    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or not name:
         return None
     storage, shape = args[0], args[2]
     if type(storage) is not _Storage or not is_shape(shape):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, Optional
 
 from backends.core.errors import Damaged
+
+_WHOLE = "bBhHiIlLqQ"
 
 
 def member(found: dict[str, Any], name: str) -> dict[str, Any]:
@@ -33,22 +36,21 @@ def count(found: dict[str, Any], name: str, least: int, most: int, usual: Option
     return int(digits)
 
 
-def entries(found: dict[str, Any], name: str) -> list[Any]:
-    """A field that is a list, of whatever. Raises Damaged."""
+def entries(found: dict[str, Any], name: str) -> Sequence[Any]:
+    """A field that is a list of whatever, or an array of numbers. Raises Damaged."""
     value = found.get(name)
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        if not hasattr(value, "typecode"):
-            raise Damaged(f"the field '{name}' is missing, or no list")
-        value = value.tolist()  # type: ignore[union-attr]
-    return list(value)
+    if not isinstance(value, (list, array)):
+        raise Damaged(f"the field '{name}' is missing, or no list")
+    return value
 
 
 def wholes(found: dict[str, Any], name: str, size: Optional[int] = None) -> Sequence[int]:
     """So many whole numbers, of 32 bits or less. Raises Damaged."""
     values = entries(found, name)
-    if any(type(one) is not int for one in values):
+    whole = values.typecode in _WHOLE if isinstance(values, array) else all(type(one) is int for one in values)
+    if not whole and len(values):
         raise Damaged(f"the field '{name}' holds something that is no whole number")
-    if values and not (min(values) >= -(1 << 31) and max(values) < 1 << 31):
+    if len(values) and not (min(values) >= -(1 << 31) and max(values) < 1 << 31):
         raise Damaged(f"the field '{name}' holds a number of more than 32 bits")
     return _sized(values, name, size)
 
@@ -56,12 +58,12 @@ def wholes(found: dict[str, Any], name: str, size: Optional[int] = None) -> Sequ
 def reals(found: dict[str, Any], name: str, size: Optional[int] = None) -> Sequence[float]:
     """So many numbers. Raises Damaged."""
     values = entries(found, name)
-    if any(type(one) not in (int, float) for one in values):
+    if not isinstance(values, array) and any(type(one) not in (int, float) for one in values):
         raise Damaged(f"the field '{name}' holds something that is no number")
     return _sized(values, name, size)
 
 
-def _sized(values: list[Any], name: str, size: Optional[int]) -> list[Any]:
+def _sized(values: Sequence[Any], name: str, size: Optional[int]) -> Sequence[Any]:
     if size is not None and len(values) != size:
         raise Damaged(f"the field '{name}' has {len(values):,} values where {size:,} belong")
     return values

@@ -13,28 +13,35 @@ from backends.core.findings import finding
 from backends.core.format import LoadedModel
 from backends.core.inspection import Finding, Inspection, Json, ModelEntry, Signature
 from backends.core.source import Source
-from backends.formats.xgboost.ubjson import Reader
+from backends.formats.xgboost.ubjson import OverBudgetError, Reader
 from backends.formats.xgboost.walk import Walked, walk
 
-MOST_BYTES = 128 << 20
+_MARKS = {b",": 3_000_000, b"[": 500_000, b"{": 200_000}
+"""Characters that values of JSON are counted by, and how many are read in a moment."""
+_VALUES = 1_000_000
+_BYTES = 32 << 20
+_WHEN_LOADED = 16
+"""Times as much is checked before a model is run."""
 _CLASS = "xgboost.core.Booster"
 _LISTED = 200
 _KINDS = {"gbtree": "GBDT", "dart": "DART", "gblinear": "linear"}
 
 
 class _Files:
-    """One of the two spellings: `decode` gives the object that a file's bytes are."""
+    """One of the two spellings: `decode` gives the object that a file's bytes are, where it is not larger than so many
+    times the usual."""
 
-    def __init__(self, name: str, decode: Callable[[bytes], Any]) -> None:
+    def __init__(self, name: str, decode: Callable[[bytes, int], Any]) -> None:
         self._name = name
         self._decode = decode
 
     def inspect(self, source: Source) -> Inspection:
         """The facts of one file, walked to its last byte. Raises Damaged, OSError."""
-        if source.size > MOST_BYTES:
-            problem = f"a file of {source.size:,} bytes, of which at most {MOST_BYTES:,} are checked"
-            return Inspection(self._name, model_class=_CLASS, loadable=False, findings=(finding("limit", problem),))
-        found = walk(self._decode(source.read(0, source.size)))
+        try:
+            _data, found = self._walked(source, 1)
+        except OverBudgetError as error:
+            problem = finding("limit", f"{error}: it is checked when it is loaded")
+            return Inspection(self._name, model_class=_CLASS, findings=(problem,))
         return Inspection(
             self._name,
             model_class=_CLASS,
@@ -52,10 +59,10 @@ class _Files:
         """XGBoost's Booster of a file that was walked. Raises Damaged, NotLoadable, what XGBoost raises."""
         if at:
             raise NotLoadable("an XGBoost file holds one model: leave out the place")
-        if source.size > MOST_BYTES:
-            raise NotLoadable(f"a file of {source.size:,} bytes is not checked, so it is not run")
-        data = source.read(0, source.size)
-        walk(self._decode(data))
+        try:
+            data, _found = self._walked(source, _WHEN_LOADED)
+        except OverBudgetError as error:
+            raise NotLoadable(f"only what was checked to its end is run: {error}") from None
         begun = time.perf_counter()
         try:
             xgboost: Any = importlib.import_module("xgboost")
@@ -65,8 +72,16 @@ class _Files:
         booster.load_model(bytearray(data))
         return LoadedModel(booster, self._name, phases={"booster": time.perf_counter() - begun})
 
+    def _walked(self, source: Source, times: int) -> tuple[bytes, Walked]:
+        if source.size > times * _BYTES:
+            raise OverBudgetError(f"a file of {source.size:,} bytes")
+        data = source.read(0, source.size)
+        return data, walk(self._decode(data, times))
 
-def _from_json(data: bytes) -> Any:
+
+def _from_json(data: bytes, times: int) -> Any:
+    if any(data.count(mark) > times * most for mark, most in _MARKS.items()):
+        raise OverBudgetError("more values than are checked in a moment")
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -132,5 +147,5 @@ def _details(found: Walked) -> dict[str, Json]:
     return {name: value for name, value in details.items() if value not in (None, {}, 0)}
 
 
-UBJ = _Files("xgboost", lambda data: Reader(data).document())
+UBJ = _Files("xgboost", lambda data, times: Reader(data, times * _VALUES).document())
 JSON = _Files("xgboost-json", _from_json)

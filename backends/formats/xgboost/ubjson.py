@@ -21,21 +21,30 @@ _CODES = {**_INTEGERS, **_REALS}
 _WORDS = {b"T": True, b"F": False, b"Z": None}
 
 
-class Reader:
-    """One document; `value` reads it from its first byte to its last."""
+class OverBudgetError(Exception):
+    """More in a file than is read: nobody looked at the rest."""
 
-    def __init__(self, data: bytes) -> None:
+
+class Reader:
+    """One document of at most so many values beside those in typed arrays; `document` reads it from its first byte to
+    its last."""
+
+    def __init__(self, data: bytes, most: int) -> None:
         self._data = data
         self._at = 0
+        self._left = most
 
     def document(self) -> Any:
-        """The value that the whole of the bytes are. Raises Damaged."""
+        """The value that the whole of the bytes are. Raises Damaged, OverBudgetError."""
         found = self._value(self._take(1), 0)
         if self._at != len(self._data):
             raise self._damaged(f"{len(self._data) - self._at:,} bytes follow the model and belong to nothing")
         return found
 
     def _value(self, mark: bytes, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise OverBudgetError("more values than are checked in a moment")
         if mark in _CODES:
             return self._number(mark)
         if mark == b"S":

@@ -140,6 +140,8 @@ def _trees(found: Walked, model: dict[str, Any]) -> None:
     if any(not 0 <= group < found.groups for group in groups):
         raise Damaged("a tree belongs to a class that is not there")
     _check_iterations(model, count)
+    if "cats" in model:
+        _check_stored(fields.member(model, "cats"), found.features)
     vector = _vector(trees)
     if vector not in (1, found.groups):
         raise Damaged(f"the leaves of its trees hold {vector} numbers, and an answer has {found.groups}")
@@ -147,6 +149,39 @@ def _trees(found: Walked, model: dict[str, Any]) -> None:
         if not isinstance(tree, dict) or tree.get("id") != number or type(tree["id"]) is not int:
             raise Damaged(f"tree {number} is none, or has the number of another")
         found.trees.append(read_tree(tree, found.features, vector))
+
+
+def _check_stored(cats: dict[str, Any], features: int) -> None:
+    """The categories that the model was fitted on: names by offsets into their bytes, or numbers. Raises Damaged."""
+    columns = fields.entries(cats, "enc")
+    segments, order = fields.wholes(cats, "feature_segments"), fields.wholes(cats, "sorted_idx")
+    if not len(columns) and not len(segments) and not len(order):
+        return
+    if len(columns) != features or len(segments) != features + 1:
+        raise Damaged("the stored categories are those of another number of features")
+    _check_offsets(segments, len(order), "'feature_segments'")
+    for at, column in enumerate(columns):
+        size = segments[at + 1] - segments[at]
+        if any(not 0 <= one < size for one in order[segments[at] : segments[at + 1]]):
+            raise Damaged("'sorted_idx' leads out of the categories of its feature")
+        _check_column(column, size)
+
+
+def _check_column(column: Any, size: int) -> None:
+    if not isinstance(column, dict):
+        raise Damaged("the stored categories of a feature are no object")
+    if "offsets" not in column:
+        fields.reals(column, "values", size)
+    elif size or len(fields.wholes(column, "offsets")):
+        offsets, values = fields.wholes(column, "offsets", size + 1), fields.wholes(column, "values")
+        _check_offsets(offsets, len(values), "the names of categories")
+
+
+def _check_offsets(offsets: Sequence[int], end: int, words: str) -> None:
+    """Raise Damaged where offsets do not begin at 0, go back, or do not end where what they divide ends."""
+    back = any(one > after for one, after in zip(offsets, offsets[1:]))
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != end or back:
+        raise Damaged(f"the offsets of {words} do not divide {end:,} elements")
 
 
 def _vector(trees: Sequence[Any]) -> int:
