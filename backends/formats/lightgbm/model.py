@@ -36,6 +36,7 @@ def inspect(source: Source) -> Inspection:
         models=(ModelEntry("", _CLASS),),
         n_weights=sum(tree.leaves for tree in found.trees),
         complete=not found.unknown,
+        loadable=not found.unknown,
         findings=_unknown(found),
         details=_details(found),
         summary=_summary(found),
@@ -49,7 +50,9 @@ def load(source: Source, at: str = "") -> LoadedModel:
     if source.size > _MOST_RUN:
         raise NotLoadable(f"text of {source.size:,} bytes is not checked, so it is not run")
     data = source.read(0, source.size)
-    walk(data)
+    unknown = walk(data).unknown
+    if unknown:
+        raise NotLoadable(f"'{unknown[0][:100]}' in it is nothing that this reader knows, so it is not run")
     begun = time.perf_counter()
     try:
         lightgbm: Any = importlib.import_module("lightgbm")
