@@ -72,6 +72,7 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("prefix-data", "evasion", "bytes before the first member of an archive"),
     # archives of files
     FindingCode("unopened", "limit", "something in an archive could not be opened, so it was not looked at"),
+    FindingCode("chat-template", "code", "a chat template that reaches for more than the messages it puts together"),
     # PyTorch files
     FindingCode("torch-storage", "damaged", "a tensor's numbers are missing, cut off or of another size"),
     FindingCode("torch-script", "code", "a TorchScript program: code beside the numbers"),

@@ -1,6 +1,6 @@
 """Model formats that are recognised and not read here, so that a file in one is told apart from a file that is broken.
 
-Each is told by its first bytes: the magic numbers of GGUF and MXNet.
+Each is told by its first bytes: the magic number of MXNet.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ import os
 import re
 from typing import Optional
 
-_STARTS = (
-    (re.compile(rb"GGUF"), "GGUF"),
-    (re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),
-)
+_STARTS = ((re.compile(rb"\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0"), "MXNet"),)
 _NAMES = {
-    ".gguf": "GGUF",
     ".ggml": "GGML",
     ".pdparams": "PaddlePaddle",
     ".pdmodel": "PaddlePaddle",

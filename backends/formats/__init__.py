@@ -6,6 +6,7 @@ BUILT_IN = (
     "archive",
     "catboost",
     "coreml",
+    "gguf",
     "hdf5",
     "keras",
     "lightgbm",

@@ -38,6 +38,7 @@ def row(artifact: Artifact, state: str | None = None) -> dict[str, Json]:
     return {
         **_file(artifact),
         "model_class": artifact.model_class,
+        **({"summary": artifact.summary} if artifact.summary else {}),
         "verdict": artifact.verdict.value if artifact.verdict else None,
         "state": state or ("settling" if artifact.settling else None),
         **({"why": why} if why else {}),

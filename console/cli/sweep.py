@@ -151,5 +151,7 @@ def table(rows: Sequence[Artifact], *, headed: bool = True) -> Iterable[str]:
 
 
 def _class(row: Artifact) -> str:
+    if row.summary:
+        return row.summary
     names = [(row.model_class or "").rpartition(".")[2], *row.steps[-1:]]
     return " › ".join(name.rpartition(".")[2] for name in names)

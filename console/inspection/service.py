@@ -8,9 +8,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 
 from backends.core import registry
+from backends.core.counted import counted
 from console.files.directories import OpenedDirectory, digest_of_directory, open_directory, refuse_to_load_directory
 from console.files.opening import OpenedFile, open_artifact
 from console.files.packing import packed
@@ -255,10 +257,24 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
         compression=inspection.compression,
         model_class=inspection.model_class and sys.intern(inspection.model_class),
         steps=_steps(inspection),
+        summary=_summary(inspection),
         verdict=judgement.verdict,
         why=why,
         accepted=judgement.pinned is not None,
     )
+
+
+_SUMMARY = 100
+"""Characters of a summary that a list has room for."""
+
+
+def _summary(inspection: Inspection) -> str:
+    """Its own, or how many arrays there are where there is no class either."""
+    arrays = inspection.arrays
+    if inspection.summary or inspection.model_class or not arrays:
+        return inspection.summary[:_SUMMARY]
+    elements = sum(prod(one.shape) for one in arrays)
+    return f"{len(arrays):,} {'array' if len(arrays) == 1 else 'arrays'} · {counted(elements)} values"
 
 
 def _steps(inspection: Inspection) -> tuple[str, ...]:

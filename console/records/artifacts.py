@@ -47,6 +47,8 @@ class Artifact:
     model_class: str | None = None
     steps: tuple[str, ...] = ()
     """The classes of a pipeline's steps, in order."""
+    summary: str = ""
+    """The model in a few words, where its class alone says little."""
     verdict: Verdict | None = None
     why: str = ""
     """The first reason for the verdict; without one, what kept the file from being inspected."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.records import Artifact, ProbeState, TrafficState, Verdict, WorkerState, WorkerView
+from console.safe_text import safe
 from console.ui.text import count, glyph, short_class, sign, until
 
 
@@ -135,7 +136,9 @@ def trust(artifact: Artifact) -> Status:
 
 
 def class_words(artifact: Artifact) -> str:
-    """The class as a person says it: `Pipeline › LogisticRegression`; what a bad file names in brackets."""
+    """The model as a person says it: its summary, else its class, as in `Pipeline › LogisticRegression`."""
+    if artifact.summary:
+        return sign(safe(artifact.summary))
     name = short_class(artifact.model_class)
     if artifact.steps and name:
         return sign(f"{name} › {short_class(artifact.steps[-1])}")

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import mlflow_files, serving_files, tensorflow_files, tflite_files, torch_files
+from tests import gguf_files, mlflow_files, serving_files, tensorflow_files, tflite_files, torch_files
 from tests.backends import (
     catboost_files,
     lightgbm_files,
@@ -165,6 +165,7 @@ SAMPLES = (
     Sample("triton", "a packed directory", ".zip", packed_forest),
     Sample("tfserving", "packed versions", ".zip", packed_versions, unread=True),
     Sample("skops", "a model", ".skops", written("skops", model), model=model),
+    Sample("gguf", "a small model", ".gguf", gguf_files.whole),
     Sample("archive", "zip", ".zip", zipped),
     Sample("archive", "tar", ".tar", tarred, padded=True),
     Sample("archive", "tar in gzip", ".tar.gz", lambda: gzip.compress(tarred())),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Optional
 
+from backends.core.counted import counted
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json
@@ -53,6 +54,7 @@ def inspect(source: Source) -> Inspection:
         loadable=not facts.externals,
         findings=tuple(remarkable),
         details=_details(facts, graph, calls),
+        summary=_summary(calls, sum(tensor.elements for tensor in data)),
     )
 
 
@@ -85,6 +87,11 @@ def _class_of(calls: Counter[Operator]) -> str:
     ends = ("Classifier", "Regressor", "TreeEnsemble")
     predictors = {name for domain, name, _overload in calls if domain == "ai.onnx.ml" and name.endswith(ends)}
     return f"onnx.{predictors.pop()}" if len(predictors) == 1 else "onnx.Graph"
+
+
+def _summary(calls: Counter[Operator], weights: int) -> str:
+    """Nodes and weights of a graph; nothing where its one predictor says what it is."""
+    return f"graph · {sum(calls.values()):,} nodes · {counted(weights)}" if _class_of(calls) == "onnx.Graph" else ""
 
 
 def _unknown(facts: Facts) -> list[Finding]:

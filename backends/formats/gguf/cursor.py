@@ -1,0 +1,72 @@
+"""A cursor over the header of a GGUF file: numbers and texts in its byte order, each checked against the file first.
+
+Specification: docs/gguf.md of ggml, versions 2 and 3.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Union
+
+from backends.core.errors import Damaged
+from backends.core.source import Source
+
+MOST_READ = 4 << 20
+"""Bytes of a header that are read; the arrays of a tokenizer beyond that are stepped over."""
+_BLOCK = 1 << 18
+_MOST_TEXT = 1 << 20
+NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+TEXT, ARRAY = 8, 9
+Scalar = Union[int, float, bool, str]
+
+
+class Cursor:
+    """The position in a header; every read is bounded by the file."""
+
+    def __init__(self, source: Source, at: int, order: str) -> None:
+        self._source = source
+        self._order = order
+        self._block = b""
+        self._begin = 0
+        self.at = at
+
+    def number(self, kind: int) -> Any:
+        """A number of this type. Raises Damaged."""
+        code = self._order + NUMBERS[kind]
+        return struct.unpack(code, self.take(struct.calcsize(code)))[0]
+
+    def count(self, least_each: int, what: str) -> int:
+        """A number of things that take so many bytes each at least. Raises Damaged where the file is too short."""
+        found = int(self.number(10))
+        if found > (self._source.size - self.at) // max(least_each, 1):
+            raise Damaged(f"{found:,} {what} are announced, more than the file has bytes for", offset=self.at)
+        return found
+
+    def text(self) -> str:
+        """A text with its length before it. Raises Damaged."""
+        length = self.count(1, "bytes of a text")
+        if length > _MOST_TEXT:
+            raise Damaged(f"a text of {length:,} bytes", offset=self.at)
+        return self.take(length).decode("utf-8", "replace")
+
+    def pass_text(self) -> None:
+        """Step over a text. Raises Damaged."""
+        length = self.count(1, "bytes of a text")
+        self.at += length
+
+    def take(self, length: int) -> bytes:
+        """So many bytes. Raises Damaged."""
+        if self.at + length > self._source.size:
+            raise Damaged("cut off: the file ends within its header", offset=self._source.size)
+        end = self.at + length
+        if not (self._begin <= self.at and end <= self._begin + len(self._block)):
+            self._begin, self._block = self.at, self._source.read(self.at, max(length, _BLOCK))
+        begin = self.at - self._begin
+        self.at = end
+        return self._block[begin : begin + length]
+
+    def skip(self, length: int) -> None:
+        """Step over so many bytes. Raises Damaged."""
+        if self.at + length > self._source.size:
+            raise Damaged("cut off: the file ends within its header", offset=self._source.size)
+        self.at += length
