@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import re
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -51,7 +52,7 @@ def test_features_that_answers_only_rise_or_fall_with_are_told() -> None:
 def test_an_early_stopped_booster_answers_as_in_its_pickle() -> None:
     data = lightgbm.Dataset(X, X[:, 0], params={"verbosity": -1})
     other = data.create_valid(X[:50], -X[:50, 0])
-    stop = [lightgbm.early_stopping(2, verbose=False)]
+    stop: list[Any] = [lightgbm.early_stopping(2, verbose=False)]
     settings = {"objective": "regression", "num_leaves": 7, "verbosity": -1, "num_threads": 1}
     made = lightgbm.train(settings, data, 20, valid_sets=[other], callbacks=stop)
     named = registry.named("lightgbm")
