@@ -21,6 +21,7 @@ HEAD = 64
 
 _SPARSE_FROM = 2**30
 _SPARSE_RATIO = 64
+_OF_HEADER = header_suffixes()
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -81,7 +82,7 @@ def problem_of(status: os.stat_result, name: str) -> str | None:
         return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
         return "is empty: its bytes never came, so bring it again from where it was made"
-    whole = not name.lower().endswith(header_suffixes())
+    whole = not name.lower().endswith(_OF_HEADER)
     if whole and status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
         return f"claims {status.st_size} bytes but holds only {status.st_blocks * 512} on disk"
     return None
