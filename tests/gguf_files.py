@@ -58,9 +58,9 @@ def header(
     for key, (kind, value) in entries.items():
         data += text(key, order) + _value(kind, value, order)
     offset = 0
-    for name, shape, kind in tensors:
-        data += text(name, order) + struct.pack(f"{order}I{len(shape)}QIQ", len(shape), *shape, kind, offset)
-        block, size = BYTES.get(kind, (1, 1))
+    for name, shape, number in tensors:
+        data += text(name, order) + struct.pack(f"{order}I{len(shape)}QIQ", len(shape), *shape, number, offset)
+        block, size = BYTES.get(number, (1, 1))
         elements = 1
         for side in shape:
             elements *= side

@@ -114,6 +114,8 @@ class Format:
     """Whether loading runs what a file names, so that a name that promises data is a disguise."""
     undisguised: tuple[str, ...] = ()
     """Extensions of other formats that hide nothing of that."""
+    of_header: bool = False
+    """Whether the header alone is read, so that a file of any size is inspected at once, holes and all."""
     bytewise: bool = False
     """Whether the offsets of its findings count from the start of the file, where people can look them up."""
     not_loadable: str = ""

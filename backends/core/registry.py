@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Optional
 
 from backends.core import compression as compressions
@@ -184,6 +185,12 @@ def preloaded() -> tuple[str, ...]:
 def promised_suffixes() -> frozenset[str]:
     """Extensions that make a file worth a row even when it cannot be read."""
     return PROMISING_SUFFIXES.union(suffix for each in built_in() for suffix in each.promises)
+
+
+@lru_cache(maxsize=1)
+def header_suffixes() -> tuple[str, ...]:
+    """Extensions of files of which the header alone is read."""
+    return tuple(suffix for each in built_in() if each.of_header for suffix in each.honest_suffixes)
 
 
 def promised(name: str) -> str:

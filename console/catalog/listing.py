@@ -199,7 +199,7 @@ class Lister:
             found.marks[path] = mark
             return
         identity = opening.identity_of(status)
-        problem = opening.problem_of(status)
+        problem = opening.problem_of(status, path)
         if problem is None:
             verdict = self._look_inside(path)
             problem = verdict if isinstance(verdict, str) else None
@@ -252,7 +252,7 @@ class Lister:
 def row_of_link(path: str, link: os.stat_result, led: opening.Led) -> Artifact:
     """The row of a link: with the size and identity of what it leads to, or its own where it is not followed."""
     status = led.status or link
-    problem = led.problem or opening.problem_of(status)
+    problem = led.problem or opening.problem_of(status, led.place)
     identity = opening.identity_of(status)
     return Artifact(path, status.st_size, status.st_mtime, identity=identity, problem=problem, link=led.place)
 
@@ -283,7 +283,7 @@ def row_of(root: Path, path: str) -> Artifact:
         status.st_size,
         status.st_mtime,
         identity=opening.identity_of(status),
-        problem=opening.problem_of(status),
+        problem=opening.problem_of(status, path),
         recipe=None if beside is None else os.path.relpath(beside, root),
     )
 

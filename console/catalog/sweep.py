@@ -94,7 +94,7 @@ class _Looks:
         promised = is_named_as_model(name) and not is_answered(name, self.names)
         if stat.S_ISLNK(status.st_mode):
             return self._look_at_link(name, path, status, promised)
-        problem = opening.problem_of(status)
+        problem = opening.problem_of(status, name)
         worth: bool | str = False
         if not stat.S_ISREG(status.st_mode):
             if not promised:

@@ -165,7 +165,7 @@ def identity_of_members(directory: os.stat_result, members: Mapping[str, os.stat
 def _problem(members: Mapping[str, os.stat_result]) -> str | None:
     if len(members) > MOST_MEMBERS:
         return _too_many(len(members))
-    found = ((name, opening.problem_of(status)) for name, status in members.items())
+    found = ((name, opening.problem_of(status, name)) for name, status in members.items())
     return next((f"holds {name}, which {problem}" for name, problem in found if problem), None)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from backends.core.registry import header_suffixes
 from console.errors import ConsoleError, InputError, OperationError
 from console.files import syscalls
 from console.os_errors import hint, is_of_the_machine, why
@@ -20,6 +21,7 @@ HEAD = 64
 
 _SPARSE_FROM = 2**30
 _SPARSE_RATIO = 64
+_OF_HEADER = header_suffixes()
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -72,14 +74,16 @@ def is_still(status: os.stat_result, opened: OpenedFile) -> bool:
     return identity_of(status)[:-1] == opened.identity[:-1]
 
 
-def problem_of(status: os.stat_result) -> str | None:
-    """Why a file cannot hold a model whatever is in it: not a regular file, empty, or a hole; None when it can."""
+def problem_of(status: os.stat_result, name: str) -> str | None:
+    """Why a file cannot hold a model whatever is in it: not a regular file, empty, or a hole where all of it would have
+    to be read; None when it can."""
     mode = status.st_mode
     if not stat.S_ISREG(mode):
         return f"is {kind_of(mode)}, not a regular file"
     if status.st_size == 0:
         return "is empty: its bytes never came, so bring it again from where it was made"
-    if status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
+    whole = not name.lower().endswith(_OF_HEADER)
+    if whole and status.st_size >= _SPARSE_FROM and status.st_blocks * 512 * _SPARSE_RATIO < status.st_size:
         return f"claims {status.st_size} bytes but holds only {status.st_blocks * 512} on disk"
     return None
 
@@ -235,7 +239,7 @@ def open_artifact(root: Path | int, path: str, *, empty_ok: bool = False, links:
             os.close(base)
     try:
         status = os.fstat(fd)
-        problem = problem_of(status)
+        problem = problem_of(status, path)
         if problem and not (empty_ok and status.st_size == 0 and stat.S_ISREG(status.st_mode)):
             raise InputError(f"{path} {problem}")
         os.set_blocking(fd, True)

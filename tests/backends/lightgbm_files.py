@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[dict[str, Any], Any, dict[str, Any]]] = {
         {"objective": "binary", "min_data_per_group": 1, "cat_smooth": 1}, _TWO, {"categorical_feature": [4]},
     ),
     "stumps": ({"objective": "binary", "num_leaves": 2}, _TWO, {}),
+    "monotone": ({"objective": "regression", "monotone_constraints": [1, 0, -1, 0, 0]}, X[:, 0] * 2, {}),
     "a constant": ({"objective": "regression"}, np.ones(300), {}),
 }  # fmt: skip
 

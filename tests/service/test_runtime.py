@@ -66,11 +66,11 @@ def test_an_engine_is_found_in_the_directory_of_another_session(
 
 
 def test_the_engine_of_the_owner_of_the_store_is_found_by_others(
-    store: Path, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime, "_OF_USER", f"{tmp_path}/of-")
+    monkeypatch.setattr(runtime, "_OF_USER", f"{place}/of-")
     with monkeypatch.context() as owners:
-        owners.setenv(runtime.VARIABLE, f"{tmp_path}/of-{store.stat().st_uid}")
+        owners.setenv(runtime.VARIABLE, f"{place}/of-{store.stat().st_uid}")
         socket = runtime.socket_of(store)
         with runtime.taken(store, socket, started=time.time()):
             owners.setenv(runtime.VARIABLE, str(place))

@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from backends.core.errors import Damaged
 from backends.formats.catboost.core import Table, UncheckedError, Vector
 
-MOST_BINS = 1 << 20
+MOST_BINS = 1 << 18
 _MOST_COMBINED = 256
 _A_BIN = 254
 """Borders that share a byte of a row, see MAX_VALUES_PER_BIN."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from backends.core.errors import Damaged
 from backends.formats.catboost.core import Table
 
-_MOST_SPLITS = 1_000_000
+_MOST_SPLITS = 750_000
 _MOST_DEPTH = 16
 _SPLITS, _SIZES, _STARTS, _VALUES, _WEIGHTS, _STEPS, _LEAVES, _BIAS, _PACKED = 1, 2, 3, 8, 9, 10, 11, 16, 17
 _FIELDS = ((_SPLITS, "i"), (_SIZES, "i"), (_STARTS, "i"), (_STEPS, "I"), (_LEAVES, "I"))
@@ -80,39 +81,37 @@ def _others(found: _Arrays, width: int) -> tuple[int, int, Sequence[int]]:
     leaves, deepest = 0, 0
     splits = array("i")
     for start, size in zip(found.starts, found.sizes):
-        own = [found.leaves[start + node] for node in _walk(found.steps[start : start + size], start)]
-        if sorted(own) != [(leaves + number) * width for number in range(len(own))]:
+        steps = found.steps[start : start + size]
+        nodes, depth = _walk(steps, start)
+        own = [found.leaves[start + node] for node in nodes]
+        if sorted(own) != list(range(leaves * width, (leaves + len(own)) * width, width)):
             raise Damaged("the leaves of a tree have other values than its own")
         leaves += len(own)
-        deepest = max(deepest, _depth(found.steps[start : start + size]))
-        splits.extend(found.splits[at] for at in range(start, start + size) if found.steps[at])
+        deepest = max(deepest, depth)
+        splits.extend(compress(found.splits[start : start + size], steps))
     return leaves, deepest, splits
 
 
-def _walk(steps: Sequence[int], start: int) -> list[int]:
-    """The nodes with values. Raises Damaged unless each node is reached once, from one before it."""
-    reached = bytearray(len(steps) or 1)
+def _walk(steps: Sequence[int], start: int) -> tuple[list[int], int]:
+    """The nodes with values and the depth. Raises Damaged unless each node is reached once, from one before it."""
+    levels = [1] + [0] * (len(steps) - 1)
     own = []
     for node, pair in enumerate(steps):
-        sides = (pair & 0xFFFF, pair >> 16)
-        if not all(sides):
+        level = levels[node]
+        left, right = pair & 0xFFFF, pair >> 16
+        if not level:
+            raise Damaged(f"no other node leads to node {start + node}")
+        if not (left and right):
             own.append(node)
-        for step in sides:
-            if step and (node + step >= len(steps) or reached[node + step]):
+        for step in (left, right):
+            if not step:
+                continue
+            if node + step >= len(levels) or levels[node + step]:
                 raise Damaged(f"the step {step} of node {start + node} leads nowhere, or where another does")
-            reached[node + step if step else 0] = 1
-    if sum(reached) != len(reached) or not own:
-        raise Damaged("a tree has nodes that no other leads to")
-    return own
-
-
-def _depth(steps: Sequence[int]) -> int:
-    depths = [0] * len(steps)
-    for node, pair in enumerate(steps):
-        for step in (pair & 0xFFFF, pair >> 16):
-            if step:
-                depths[node + step] = depths[node] + 1
-    return max(depths)
+            levels[node + step] = level + 1
+    if not own:
+        raise Damaged("a tree without nodes")
+    return own, max(levels) - 1
 
 
 def _check_splits(table: Table, every: Sequence[int], splits: Sequence[int], packed: list[bytes]) -> None:

@@ -13,6 +13,7 @@ FORMATS = (
         promises=(".gguf",),
         magic=(b"GGUF",),
         order=20,
+        of_header=True,
         bytewise=True,
         not_loadable="language models are not run by this console yet: llama.cpp runs this one",
         not_writable="a GGUF file is written by llama.cpp's convert_hf_to_gguf.py and llama-quantize",

@@ -240,7 +240,7 @@ def _special(header: Header) -> dict[str, Json]:
 def _whole(header: Header, key: str) -> Optional[int]:
     value = header.get(key)
     if isinstance(value, tuple) and value[1] and type(value[1][0]) is int:
-        return max(value[1])
+        return int(max(value[1]))
     return value if type(value) is int else None
 
 
@@ -251,7 +251,7 @@ def _text(header: Header, key: str) -> Optional[str]:
 
 def _length(header: Header, key: str) -> Optional[int]:
     value = header.get(key)
-    return value[0] if isinstance(value, tuple) else None
+    return int(value[0]) if isinstance(value, tuple) else None
 
 
 def _elements(shape: tuple[int, ...]) -> int:

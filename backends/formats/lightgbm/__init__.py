@@ -24,6 +24,7 @@ FORMATS = (
         starts=_starts,
         bytewise=True,
         adapter="backends.estimators.estimator:Estimator",
+        not_loadable="only a LightGBM model in which every line is known is run",
         not_writable="a LightGBM model is written by LightGBM: booster.save_model(...)",
         portability="LightGBM: C, Python, R, Java",
         compiles=True,

@@ -36,6 +36,7 @@ def inspect(source: Source) -> Inspection:
         models=(ModelEntry("", _CLASS),),
         n_weights=sum(tree.leaves for tree in found.trees),
         complete=not found.unknown,
+        loadable=not found.unknown,
         findings=_unknown(found),
         details=_details(found),
         summary=_summary(found),
@@ -49,7 +50,9 @@ def load(source: Source, at: str = "") -> LoadedModel:
     if source.size > _MOST_RUN:
         raise NotLoadable(f"text of {source.size:,} bytes is not checked, so it is not run")
     data = source.read(0, source.size)
-    walk(data)
+    unknown = walk(data).unknown
+    if unknown:
+        raise NotLoadable(f"'{unknown[0][:100]}' in it is nothing that this reader knows, so it is not run")
     begun = time.perf_counter()
     try:
         lightgbm: Any = importlib.import_module("lightgbm")
@@ -97,11 +100,19 @@ def _details(found: Walked) -> dict[str, Json]:
         "averaged": found.averaged,
         "features_used": len(counts),
         "feature_types": types,
+        "monotone": _monotone(found),
         "feature_gain": {names[at]: round(gains[at], 6) for at in most},
         "feature_splits": {names[at]: number for at, number in counts.most_common(_LISTED)},
         "categories": len(found.categories) if found.categories else None,
     }
     return {name: value for name, value in details.items() if value not in (None, {}, False)}
+
+
+def _monotone(found: Walked) -> dict[str, Json]:
+    """The features that answers may only rise or only fall with."""
+    words = {1: "rising", -1: "falling"}
+    told = [(name, words[sign]) for name, sign in zip(found.names, found.monotone) if sign]
+    return dict(told[:_LISTED])
 
 
 def _type(info: str) -> str:

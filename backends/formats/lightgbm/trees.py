@@ -51,7 +51,9 @@ def read_tree(found: Block, features: int) -> Tree:
     leaves = found.whole("num_leaves", 1, MOST_LEAVES)
     categories = found.whole("num_cat", 0, _MOST_CATEGORIES)
     found.reals("leaf_value", leaves)
-    linear = found.values.get("is_linear", "0").strip() == "1"
+    linear = "is_linear" in found.values and found.whole("is_linear", 0, 1) == 1
+    if "shrinkage" in found.values:
+        found.reals("shrinkage", 1)
     if linear:
         _check_linear(found, leaves, features)
     if leaves == 1:

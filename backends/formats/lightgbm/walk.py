@@ -40,6 +40,7 @@ class Walked:
     averaged: bool
     names: tuple[str, ...]
     infos: tuple[str, ...]
+    monotone: tuple[int, ...] = ()
     trees: list[Tree] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
     categories: Optional[list[object]] = None
@@ -64,6 +65,8 @@ def walk(data: bytes) -> Walked:
         raise Damaged("it is not valid UTF-8", offset=error.start) from None
     if "\0" in text:
         raise Damaged("a zero byte in its text", offset=data.index(b"\0"))
+    if data.count(b"\r") != data.count(b"\r\n"):
+        raise Damaged("the end of a line that only some readers take for one", offset=data.index(b"\r"))
     begin = data.find(b"\nTree=")
     end = data.rfind(b"\nend of trees")
     if end < 0:
@@ -91,6 +94,11 @@ def _header(head: Block) -> Walked:
     if strange:
         raise Damaged(f"{strange[0][:60]!r} is no line of its head", offset=0)
     found.unknown += sorted(head.values.keys() - _HEADER)
+    if "monotone_constraints" in head.values:
+        signs = head.ones("monotone_constraints", features)
+        if not {-1, 0, 1}.issuperset(signs):
+            raise Damaged("'monotone_constraints' holds something else than -1, 0 and 1", offset=0)
+        found.monotone = tuple(signs)
     return found
 
 
@@ -110,11 +118,11 @@ def _read_trees(found: Walked, head: Block, data: bytes, end: int) -> None:
         raise Damaged("'tree_sizes' are no sizes", offset=0)
     if len(sizes) % found.per_iteration:
         raise Damaged(f"{len(sizes)} trees, of which {found.per_iteration} make an iteration", offset=0)
-    here = data.find(b"Tree=") if sizes else end
+    here = data.find(b"\nTree=") + 1 if sizes else end
     for number, size in enumerate(map(int, sizes)):
         if here + size > end or not data.startswith(b"Tree=%d\n" % number, here):
             raise Damaged(f"tree {number} is not where 'tree_sizes' say that it is", offset=here)
-        found_block = block(data[here : here + size].decode(), here)
+        found_block = _tree_block(data[here : here + size].decode(), here)
         found.trees.append(read_tree(found_block, len(found.names)))
         if found_block.words:
             raise Damaged(f"{found_block.words[0][:60]!r} in tree {number} is no line of one", offset=here)
@@ -122,6 +130,14 @@ def _read_trees(found: Walked, head: Block, data: bytes, end: int) -> None:
         here += size
     if data[here:end].strip():
         raise Damaged("bytes between the trees and their end that belong to none", offset=here)
+
+
+def _tree_block(text: str, offset: int) -> Block:
+    """The lines of a tree, which ends for LightGBM at its first empty one. Raises Damaged."""
+    lines = text.replace("\r\n", "\n").rstrip("\n")
+    if "\n\n" in lines:
+        raise Damaged("an empty line in a tree, where LightGBM stops reading it", offset=offset)
+    return block(lines, offset)
 
 
 def _read_rest(found: Walked, text: str, offset: int) -> None:

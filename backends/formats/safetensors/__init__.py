@@ -40,6 +40,7 @@ FORMATS = (
         promises=(".safetensors",),
         starts=_starts,
         order=25,
+        of_header=True,
         members=_members,
         not_loadable="safetensors holds tensors and not the program that computes with them: export the model to ONNX "
         "with the library that it was trained in",
