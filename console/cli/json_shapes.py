@@ -71,6 +71,8 @@ def report(found: Report) -> dict[str, Json]:
         "sealed": "age" if artifact.sealed else None,
         **({"link": artifact.link} if artifact.link else {}),
     }
+    if artifact.summary:
+        tail["summary"] = artifact.summary
     return _file(artifact) | _facts(found.inspection) | tail
 
 

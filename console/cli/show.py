@@ -73,6 +73,8 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
     yield f"{artifact.path}   {report.judgement.verdict or NOT_INSPECTED}"
     yield from explained.lines(told)
     yield f"format      {artifact.format or 'unknown'}{' in ' + artifact.compression if artifact.compression else ''}"
+    if artifact.summary:
+        yield f"summary     {artifact.summary}"
     if artifact.link:
         yield f"link to     {artifact.link}"
     if artifact.sealed:

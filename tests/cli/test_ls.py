@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Run
+from tests.safetensors_files import packed
 
 ROOT = Path(__file__).parents[2]
 LISTED = """
@@ -49,6 +50,18 @@ def test_a_file_is_listed_alone_and_its_store_is_not_walked(run: Run, store: Pat
     assert not {one.rstrip("/") for one in walked} & {str(store), str(store / "sub"), str(store / "other")}
     assert [one["verdict"] for one in run("ls", "--json", str(store / "link.pkl")).json] == ["safe"]
     assert run("ls", str(store / "none.pkl")).code == 4
+
+
+def test_what_a_file_is_in_a_few_words_is_told_in_lists_and_alone(run: Run, store: Path) -> None:
+    (store / "weights.safetensors").write_bytes(packed({"a": ("F32", [2, 3]), "b": ("F32", [4])}))
+    told = "2 arrays · 10 values"
+    assert {row["path"]: row.get("summary") for row in run("ls", "--json", str(store)).json} == {
+        **dict.fromkeys(("a.pkl", "link.pkl", "other/d.pkl", "sub/b.pkl", "sub/deep/c.pkl")),
+        "weights.safetensors": told,
+    }
+    assert told in run("ls", str(store)).out
+    assert run("inspect", "--json", str(store / "weights.safetensors")).json["summary"] == told
+    assert f"summary     {told}" in run("inspect", str(store / "weights.safetensors")).out
 
 
 @pytest.mark.slow

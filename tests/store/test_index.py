@@ -21,6 +21,7 @@ ROW = Artifact(
     digest="sha256:00",
     model_class="odd\udcff.Class",
     steps=("a", "b"),
+    summary="Llama 1.1B · Q4_K_M",
     verdict=Verdict.REVIEW,
     why="names x",
     accepted=True,

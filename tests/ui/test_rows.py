@@ -84,6 +84,16 @@ async def test_filters() -> None:
     assert rows.index("churn/rf") is None
 
 
+async def test_a_filter_finds_what_a_model_is_in_a_few_words() -> None:
+    rows = Rows()
+    told = row("large.gguf")
+    await rows.replace_all(
+        [row("other"), replace(told, artifact=replace(told.artifact, summary="Llama 1.1B · Q4_K_M"))]
+    )
+    await arrange(rows, wanted=Filter("llama"))
+    assert shown(rows) == ["large.gguf"]
+
+
 @pytest.mark.slow
 async def test_a_hundred_thousand_rows_leave_the_loop_free_while_they_are_arranged() -> None:
     rows = Rows()
