@@ -79,7 +79,7 @@ def _graph_of(facts: Facts) -> Graph:
 
 
 def _signature(facts: Facts, graph: Graph) -> Signature:
-    """What goes in and out: the tensors by name, and the columns where all of it is a table."""
+    """Values that go in and out: the tensors by name, and the columns where all of it is a table."""
     known = signature_of(_fed(graph), _classes(facts), _metadata(facts).get(NAMES))
     return replace(known, takes=_specs(_fed(graph)), gives=_specs(graph.outputs))
 
