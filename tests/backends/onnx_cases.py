@@ -92,14 +92,19 @@ def by_console(model: Path, given: list[Any]) -> list[Any]:
 
 def by_runtime(model: Path, given: list[Any]) -> list[Any]:
     """The answers of ONNX Runtime by itself, as it is set up where nothing is said."""
-    runtime: Any = importlib.import_module("onnxruntime")
-    runtime.set_default_logger_severity(4)
-    session = runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    session = session_of(model)
     names = [one.name for one in session.get_inputs()]
     found: list[Any] = session.run(
         None, {name: one for name, one in zip(names, given, strict=False) if one is not None}
     )
     return found
+
+
+def session_of(model: Path) -> Any:
+    """A session of ONNX Runtime with nothing set but that it is silent."""
+    runtime: Any = importlib.import_module("onnxruntime")
+    runtime.set_default_logger_severity(4)
+    return runtime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
 
 
 def passes(run: Run, case: Case) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ import numpy as np
 import pytest
 
 from backends.core import registry
+from backends.core.errors import NotLoadable
 from backends.core.inspection import TensorSpec
-from backends.core.source import MemorySource
+from backends.core.source import MemorySource, Source
 from tests.backends import onnx_cases
 
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 helper = pytest.importorskip("onnx.helper")
 FLOAT, INT64, STRING = 1, 7, 8
+REAL = os.environ.get("MODEL_CONSOLE_REAL_ARTIFACTS")
 
 
 def made(nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> Any:
@@ -102,3 +106,36 @@ def test_it_passes_the_cases_that_the_runtime_by_itself_passes(tmp_path: Path) -
     assert len(found) == 1428
     assert {name: pair for name, pair in found.items() if bool(pair[0]) != bool(pair[1])} == {}
     assert sum(not console for console, _runtime in found.values()) > 1200
+
+
+def filled(spec: TensorSpec, side: int) -> Any:
+    """Ones for one input; a side of any length has this one, but for the first."""
+    shape = [one or (1 if place == 0 else side) for place, one in enumerate(spec.shape or ())]
+    return np.ones(shape, spec.dtype) if spec.dtype != "str" else np.full(shape, "a", dtype=object)
+
+
+def tried(run: Callable[[], dict[str, Any]]) -> Any:
+    """The answers as texts, or that there are none."""
+    try:
+        return {name: repr(np.asarray(one).tolist()) for name, one in run().items()}
+    except Exception as error:
+        return type(error).__name__
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL, reason="MODEL_CONSOLE_REAL_ARTIFACTS names no directory")
+def test_real_models_answer_as_the_runtime_by_itself() -> None:
+    answered = 0
+    for path in sorted(Path(REAL or "").rglob("*.onnx")):
+        try:
+            with open(path, "rb") as file:
+                model: Any = registry.load(Source(file.fileno(), path.name), "onnx").model
+        except NotLoadable:
+            continue
+        given = {one.name: filled(one, 64) for one in model.signature.takes}
+        session = onnx_cases.session_of(path)
+        names = [one.name for one in session.get_outputs()]
+        found = tried(lambda model=model, given=given: model.run(given))
+        assert found == tried(lambda s=session, n=names, g=given: dict(zip(n, s.run(None, g), strict=True))), path
+        answered += isinstance(found, dict)
+    assert answered >= 9
