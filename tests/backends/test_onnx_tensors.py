@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,10 @@ def filled(spec: TensorSpec, side: int) -> Any:
     return np.ones(shape, spec.dtype) if spec.dtype != "str" else np.full(shape, "a", dtype=object)
 
 
+def answered_by(session: Any, names: list[str], given: dict[str, Any]) -> dict[str, Any]:
+    return dict(zip(names, session.run(None, given), strict=True))
+
+
 def tried(run: Callable[[], dict[str, Any]]) -> Any:
     """The answers as texts, or that there are none."""
     try:
@@ -135,7 +140,7 @@ def test_real_models_answer_as_the_runtime_by_itself() -> None:
         given = {one.name: filled(one, 64) for one in model.signature.takes}
         session = onnx_cases.session_of(path)
         names = [one.name for one in session.get_outputs()]
-        found = tried(lambda model=model, given=given: model.run(given))
-        assert found == tried(lambda s=session, n=names, g=given: dict(zip(n, s.run(None, g), strict=True))), path
+        found = tried(partial(model.run, given))
+        assert found == tried(partial(answered_by, session, names, given)), path
         answered += isinstance(found, dict)
     assert answered >= 9

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Optional
 
+from backends.core.counted import counted
 from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json, Signature, TensorSpec
@@ -61,6 +62,7 @@ def inspect(source: Source) -> Inspection:
         loadable=not facts.externals,
         findings=tuple(remarkable),
         details=_details(facts, graph, calls),
+        summary=_summary(calls, sum(tensor.elements for tensor in data)),
     )
 
 
@@ -107,6 +109,14 @@ def _fed(graph: Graph) -> list[dict[str, Json]]:
 def _classes(facts: Facts) -> Optional[tuple[Json, ...]]:
     """The labels that all classifiers of the model agree on."""
     return facts.labels[0] if facts.labels and len(set(facts.labels)) == 1 else None
+
+
+def _summary(calls: Counter[Operator], weights: int) -> str:
+    """A graph in a few words; of a predictor its class says it."""
+    if _class_of(calls) != "onnx.Graph":
+        return ""
+    number = sum(calls.values())
+    return f"ONNX · {number} operator{'s' if number != 1 else ''} · {counted(weights)}"
 
 
 def _class_of(calls: Counter[Operator]) -> str:
