@@ -131,6 +131,14 @@ class Model:
         """One answer for each row. Raises Refusal where it has no such method, and what the model raises."""
         return self.method(method)(inputs)
 
+    def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Its outputs for tensors by name. Raises Refusal where it takes none, and what the model raises."""
+        run = getattr(self._runnable, "run", None) if self.signature.takes else None
+        if run is None:
+            raise Refusal("bad-input", f"{self.name} takes rows of a table, no tensors by name")
+        found: dict[str, Any] = run(tensors)
+        return found
+
     def close(self) -> None:
         """Give back what it holds."""
         self._runnable.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from backends.core.feed import Feed
@@ -51,7 +51,7 @@ class TensorModel:
 
     def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by name. Raises ValueError for tensors that do not fit, what the library raises."""
-        arrays = [_fitting(one, tensors) for one in self.signature.takes]
+        arrays = [fitting(one, _of(one.name, tensors)) for one in self.signature.takes]
         answers = self.answers(arrays)
         return {one.name: answer for one, answer in zip(self.signature.gives, answers)}
 
@@ -68,15 +68,29 @@ def _method(name: str, number: int) -> str:
     return "predict" if number == 0 else f"predict_{word}"
 
 
-def _fitting(wanted: TensorSpec, tensors: Mapping[str, Any]) -> Any:
-    """The tensor of this name in its dtype. Raises ValueError where it is missing or of another shape."""
+def _of(name: str, tensors: Mapping[str, Any]) -> Any:
+    if name not in tensors:
+        raise ValueError(f"the input {name} is missing")
+    return tensors[name]
+
+
+def fitting(wanted: TensorSpec, given: Any) -> Any:
+    """A tensor for this input, as it is. Raises ValueError where its dtype or its shape is another."""
     numpy = importlib.import_module("numpy")
-    if wanted.name not in tensors:
-        raise ValueError(f"the input {wanted.name} is missing")
-    given = numpy.asarray(tensors[wanted.name])
-    shape = wanted.shape
-    if shape is not None:
-        sides = zip(given.shape, shape)
-        if given.ndim != len(shape) or any(want is not None and has != want for has, want in sides):
-            raise ValueError(f"the input {wanted.name} takes the shape {list(shape)}, and this is {list(given.shape)}")
-    return numpy.ascontiguousarray(given, dtype=wanted.dtype if wanted.dtype not in ("", "str") else None)
+    array = numpy.asarray(given)
+    found = "str" if array.dtype.kind in "OUS" else array.dtype.name
+    wrong = bool(wanted.dtype) and found != wanted.dtype
+    sides = wanted.shape
+    if sides is not None and not wrong:
+        wrong = array.ndim != len(sides) or any(want not in (None, has) for has, want in zip(array.shape, sides))
+    if wrong:
+        raise ValueError(
+            f"the input {wanted.name} takes {told(wanted.dtype, sides)}, and this is {told(found, array.shape)}"
+        )
+    return array.astype(object) if found == "str" else numpy.asarray(array, order="C")
+
+
+def told(dtype: str, shape: Optional[Sequence[Optional[int]]]) -> str:
+    """A dtype and a shape in words: `float32 [?, 3]`."""
+    sides = "of any shape" if shape is None else f"[{', '.join('?' if one is None else str(one) for one in shape)}]"
+    return f"{dtype or 'a tensor'} {sides}"

@@ -40,6 +40,7 @@ async def ask(request: Request, engine: EngineApi, asked: Asked, inputs: Inputs)
             min(waits, default=None),
             asked.id or request.id,
             request.trace,
+            inputs.plain,
         )
     )
 

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from console.errors import InputError
+from console.http.tensors_binary import written_texts
 from console.http.tensors_json import packed, unpacked
 from console.records import Tensor
 
@@ -24,6 +25,7 @@ class Inputs:
     body: bytes = b""
     rows: tuple[Any, ...] | None = None
     columns: tuple[str, ...] | None = None
+    plain: bool = False
 
     def is_text(self) -> bool:
         """Whether each row is one text."""
@@ -51,6 +53,10 @@ def from_tensors(given: Sequence[GivenTensor], *, table: bool = False) -> Inputs
 
     Raises InputError.
     """
+    if not table and _are_tensors(given):
+        bodies = [_bytes_of(one) for one in given]
+        tensors = tuple(Tensor(one.name, one.datatype, tuple(one.shape)) for one in given)
+        return Inputs(tensors, b"".join(bodies), plain=all(one.values is not None for one in given))
     if len(given) > 1 or table:
         return _from_columns(given)
     (only,) = given
@@ -59,7 +65,22 @@ def from_tensors(given: Sequence[GivenTensor], *, table: bool = False) -> Inputs
         return Inputs(rows=_rows_of(only.listed(), width))
     shape = tuple(only.shape) if len(only.shape) > 1 else (math.prod(only.shape), 1)
     data = bytes(only.data) if only.values is None else packed(only.name, only.datatype, only.values)
-    return Inputs((Tensor(only.name, only.datatype, shape),), data)
+    return Inputs((Tensor(only.name, only.datatype, shape),), data, plain=only.values is not None)
+
+
+def _are_tensors(given: Sequence[GivenTensor]) -> bool:
+    """Whether they are no columns of one table: several of other shapes, or texts in more than rows and columns."""
+    if len(given) == 1:
+        return given[0].datatype == "BYTES" and len(given[0].shape) > 2
+    length = given[0].shape[0] if given[0].shape else 1
+    return any(list(one.shape) not in ([length], [length, 1]) for one in given)
+
+
+def _bytes_of(one: GivenTensor) -> bytes:
+    """The values of a tensor as they stand in a body. Raises InputError."""
+    if one.datatype == "BYTES":
+        return written_texts(["" if value is None else value for value in one.values or ()])
+    return bytes(one.data) if one.values is None else packed(one.name, one.datatype, one.values)
 
 
 def _rows_of(values: list[Any], width: int) -> tuple[list[Any], ...]:
@@ -105,7 +126,7 @@ def from_rows(rows: list[list[float]]) -> Inputs:
     width = len(rows[0]) if rows else 0
     _check_widths(rows, width)
     numbers = array("d", rows[0] if len(rows) == 1 else chain.from_iterable(rows))
-    return Inputs((Tensor("inputs", "FP64", (len(rows), width)),), numbers.tobytes())
+    return Inputs((Tensor("inputs", "FP64", (len(rows), width)),), numbers.tobytes(), plain=True)
 
 
 def _check_widths(rows: Sequence[Sequence[Any]], width: int) -> None:

@@ -37,6 +37,10 @@ def from_inputs(data: msgspec.Raw) -> Inputs:
     if len(value) == 1:
         ((name, column),) = value.items()
         return _from_values(name, _listed(name, column))
+    if any(
+        isinstance(item, list) and len(item) != 1 for column in value.values() for item in _listed("inputs", column)
+    ):
+        return from_tensors([_tensor(name, column) for name, column in value.items()])
     columns = {name: [_cell(item) for item in _listed(name, column)] for name, column in value.items()}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
@@ -82,14 +86,20 @@ def _from_lists(name: str, rows: list[list[Any]]) -> Inputs:
 
 
 def _from_nested(name: str, values: list[Any]) -> Inputs:
-    """Lists in lists in lists: a tensor of numbers."""
+    """Lists in lists in lists: a tensor."""
+    return from_tensors([_tensor(name, values)])
+
+
+def _tensor(name: str, values: list[Any]) -> GivenTensor:
+    """Lists in lists as a tensor of numbers, or of texts. Raises InputError."""
     shape: list[int] = []
     level: Any = values
     while isinstance(level, list):
         shape.append(len(level))
         level = level[0] if level else None
-    numbers = read_values(name, "FP64", shape, msgspec.Raw(msgspec.json.encode(values)))
-    return from_tensors([GivenTensor(name, "FP64", shape, numbers)])
+    datatype = "BYTES" if isinstance(level, str) else "FP64"
+    found = read_values(name, datatype, shape, msgspec.Raw(msgspec.json.encode(values)))
+    return GivenTensor(name, datatype, shape, found)
 
 
 def _listed(name: str, value: Any) -> list[Any]:

@@ -74,6 +74,8 @@ class InferRequest:
     deadline_ms: float | None = None
     id: str = ""
     trace: str = ""
+    plain: bool = False
+    """Whether the numbers came as JSON, which tells no type: they become of that of the model's inputs."""
 
 
 @dataclass(frozen=True, slots=True)

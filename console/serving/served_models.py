@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from backends.core.inspection import TensorSpec
 from console.records import (
+    NUMPY_DTYPES,
     ONE_TEXT,
     Artifact,
     Json,
@@ -31,6 +33,8 @@ _STATES = {
     WorkerState.READY: ServedState.AVAILABLE,
     WorkerState.DRAINING: ServedState.UNLOADING,
 }
+_DATATYPES = {"str": "BYTES"} | {name.lower().replace("fp", "float"): name for name in NUMPY_DTYPES}
+"""The datatypes of the protocol by numpy's names of dtypes."""
 _KEPT_OUT = (Verdict.BLOCKED, Verdict.DAMAGED, Verdict.UNSUPPORTED)
 
 
@@ -148,8 +152,27 @@ def _ambiguous(name: str, others: tuple[str, ...]) -> str:
     return f"{name} is also what {', '.join(others[:3])} is called, so it answers to its path alone" if others else ""
 
 
+def takes_tensors(signature: Signature) -> bool:
+    """Whether its inputs are more than rows of a table, each of a type that the protocol has."""
+    ranks = [len(one.shape) if one.shape is not None else 3 for one in signature.takes]
+    if not ranks or (signature.n_features is not None and max(ranks) <= 2):
+        return False
+    return all(one.dtype in _DATATYPES for one in (*signature.takes, *signature.gives))
+
+
+def _told(specs: Iterable[TensorSpec]) -> tuple[Tensor, ...]:
+    """Tensors as the protocol tells them: -1 is a side of any length."""
+    return tuple(Tensor(one.name, _DATATYPES[one.dtype], _sides(one)) for one in specs)
+
+
+def _sides(one: TensorSpec) -> tuple[int, ...]:
+    return (-1,) if one.shape is None else tuple(-1 if side is None else side for side in one.shape)
+
+
 def inputs_of(signature: Signature) -> tuple[Tensor, ...]:
-    """The inputs as tensors: one for each named column, else one for all."""
+    """The inputs as tensors: those of a model that takes such, else one for each named column, else one for all."""
+    if takes_tensors(signature):
+        return _told(signature.takes)
     if signature.feature_names:
         texts = frozenset(signature.texts)
         return tuple(Tensor(name, "BYTES" if name in texts else "FP64", (-1,)) for name in signature.feature_names)
@@ -159,7 +182,9 @@ def inputs_of(signature: Signature) -> tuple[Tensor, ...]:
 
 
 def outputs_of(signature: Signature, methods: tuple[str, ...]) -> tuple[Tensor, ...]:
-    """The outputs as tensors, by method."""
+    """The outputs as tensors, by method, or by name where it takes tensors."""
+    if takes_tensors(signature) and signature.gives:
+        return _told(signature.gives)
     wide = (signature.outputs,) if (signature.outputs or 1) > 1 else ()
     classes = len(signature.classes) if signature.classes else -1
     found = []

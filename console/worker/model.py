@@ -296,6 +296,32 @@ class Worker:
             raise
         return self.child.checked(lambda said: raw_from(said, answer), head)
 
+    async def call_tensors(
+        self,
+        tensors: Sequence[tuple[str, str, tuple[int, ...]]],
+        numbers: bytes,
+        texts: Sequence[tuple[str, tuple[int, ...], Sequence[str]]] = (),
+        *,
+        plain: bool = False,
+        methods: Sequence[str] = (),
+        deadline: float = 120.0,
+        patience: float | None = None,
+    ) -> RawOutcome:
+        """Run named tensors through the model: numbers by name, dtype and shape, one behind another, and texts.
+
+        `plain` numbers came as JSON, and become of the dtype that the input has. `methods` are names of outputs.
+        """
+        fields: Head = {"tensors": list(tensors), "texts": list(texts), "plain": plain, "methods": list(methods)}
+        told = ", ".join(f"{name} {dtype} {list(shape)}" for name, dtype, shape in tensors)[:300]
+        try:
+            head, answer = await self.child.request(
+                "call_tensors", fields, body=numbers, deadline=deadline, input=told, patience=patience
+            )
+        except asyncio.CancelledError:
+            self.child.take_back_cancelled()
+            raise
+        return self.child.checked(lambda said: raw_from(said, answer), head)
+
     def limit_batch(self, rows: int) -> None:
         """Have small calls merged into calls of at most so many rows."""
         self.batch_rows = rows

@@ -143,6 +143,7 @@ def test_a_network_is_told_whole() -> None:
     found = read(network().SerializeToString())
     details: Any = found.details
     assert found.model_class == "onnx.Graph"
+    assert found.summary.startswith("ONNX · ")
     assert (found.signature.n_features, found.loadable, found.findings) == (3, True, ())
     assert details["functions"] == ["own.Twice"]
     assert details["subgraphs"] == 2

@@ -148,6 +148,8 @@ def table(request: InferRequest) -> list[list[Any]]:
     """The rows of a request."""
     if request.rows is not None:
         return [list(cast("list[Any]", row)) for row in request.rows]
+    if len(request.tensors) > 1:
+        raise InputError("each of several inputs is a column of the table")
     (tensor,) = request.tensors
     count, width = tensor.shape
     values = struct.unpack(f"<{count * width}{CODES[tensor.datatype]}", request.body)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Optional
 
 from backends.core.counted import counted
 from backends.core.errors import Damaged
 from backends.core.findings import finding
-from backends.core.inspection import Finding, Inspection, Json
+from backends.core.inspection import Finding, Inspection, Json, Signature, TensorSpec
 from backends.core.source import Source
 from backends.core.table_signature import NAMES, signature_of
 from backends.formats.onnx.facts import Facts, Graph, Operator, operator_words, plain_domain
@@ -18,12 +19,19 @@ _LARGEST = 1 << 31
 _LISTED = 200
 _ARRAYS = 10_000
 _MOST_NODES = 10_000_000
+_SPECS = 1000
 _DEPTH = 100
 """Functions inside functions that are followed."""
 _STANDARD = frozenset(
     ("", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview", "ai.onnx.preview.training", "com.microsoft")
 )
 """Domains whose operators are part of ONNX Runtime."""
+_NUMPY = {
+    "string": "str",
+    **{name: name for name in ("bool", "float16", "float32", "float64", "complex64", "complex128")},
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+"""numpy's names of the element types that it has."""
 _HOSTS = frozenset(("PythonOp", "PythonOpGrad", "ATen", "EPContext", "ExternalOp", "TritonOp"))
 """Operators of com.microsoft that hand on to code outside of ONNX Runtime."""
 
@@ -47,7 +55,7 @@ def inspect(source: Source) -> Inspection:
     return Inspection(
         "onnx",
         model_class=_class_of(calls),
-        signature=signature_of(_fed(graph), _classes(facts), _metadata(facts).get(NAMES)),
+        signature=_signature(facts, graph),
         arrays=tuple(tensor.info for tensor in data[:_ARRAYS]),
         n_weights=sum(tensor.elements for tensor in data),
         complete=not facts.findings and not facts.walker.unknown,
@@ -72,6 +80,27 @@ def _graph_of(facts: Facts) -> Graph:
     return graph
 
 
+def _signature(facts: Facts, graph: Graph) -> Signature:
+    """Values that go in and out: the tensors by name, and the columns where all of it is a table."""
+    known = signature_of(_fed(graph), _classes(facts), _metadata(facts).get(NAMES))
+    return replace(known, takes=_specs(_fed(graph)), gives=_specs(graph.outputs))
+
+
+def _specs(values: Iterable[dict[str, Json]]) -> tuple[TensorSpec, ...]:
+    """Values of a graph as tensors; one that is no tensor (a sequence, a map) is of an unknown dtype."""
+    return tuple(
+        TensorSpec(str(one["name"]), _NUMPY.get(str(one["type"]), ""), _sides(one["shape"]))
+        for one in list(values)[:_SPECS]
+    )
+
+
+def _sides(shape: Json) -> Optional[tuple[Optional[int], ...]]:
+    """The sides of a shape: a name, a formula and 0 stand for any length."""
+    if not isinstance(shape, list):
+        return None
+    return tuple(side if isinstance(side, int) and 0 < side < 1 << 63 else None for side in shape)
+
+
 def _fed(graph: Graph) -> list[dict[str, Json]]:
     """The inputs a caller gives: before IR version 4 every initialiser was listed among them."""
     return [value for value in graph.inputs if value["name"] not in graph.initialisers]
@@ -80,6 +109,14 @@ def _fed(graph: Graph) -> list[dict[str, Json]]:
 def _classes(facts: Facts) -> Optional[tuple[Json, ...]]:
     """The labels that all classifiers of the model agree on."""
     return facts.labels[0] if facts.labels and len(set(facts.labels)) == 1 else None
+
+
+def _summary(calls: Counter[Operator], weights: int) -> str:
+    """A graph in a few words; of a predictor its class says it."""
+    if _class_of(calls) != "onnx.Graph":
+        return ""
+    number = sum(calls.values())
+    return f"ONNX · {number} operator{'s' if number != 1 else ''} · {counted(weights)}"
 
 
 def _class_of(calls: Counter[Operator]) -> str:

@@ -6,7 +6,7 @@ import importlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Optional
 
@@ -15,6 +15,7 @@ from backends.core.feed import Feed
 from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
 from backends.core.source import Source
+from backends.core.tensor_model import fitting
 from backends.formats.onnx import ELSEWHERE
 from backends.formats.onnx.inspecting import inspect as inspect
 
@@ -95,7 +96,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 class OnnxModel:
-    """A graph that answers rows: a Runnable.
+    """A graph that answers tensors by name, and rows of a table where its inputs can be made of them: a TensorRunnable.
 
     `predict` is the label or the first output, `predict_proba` the probabilities beside a label, `predict_NAME` any
     other output.
@@ -104,15 +105,38 @@ class OnnxModel:
     def __init__(self, session: Any, signature: Signature, row_wise: bool = False) -> None:
         self.signature = signature
         self._session = session
-        self._feed = Feed(session.get_inputs(), signature)
+        self._feed, self._no_rows = _feed_of(session.get_inputs(), signature)
         self._outputs = {name: output.name for name, output in self._named(session.get_outputs())}
         self.methods = tuple(self._outputs)
-        self.row_wise = frozenset(self.methods) if row_wise and self._feed.batch is None else frozenset[str]()
+        alone = row_wise and self._feed is not None and self._feed.batch is None
+        self.row_wise = frozenset(self.methods) if alone else frozenset[str]()
 
     def call(self, method: str, inputs: Any) -> Any:
         """One answer for each row. Raises ValueError for rows that do not fit, what the runtime raises."""
+        if self._feed is None:
+            raise ValueError(self._no_rows)
         parts = [self._session.run([self._outputs[method]], given)[0] for given in self._feed.batches(inputs)]
         return self._feed.joined([_plain(part) for part in parts], inputs, method)
+
+    def run(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs by name, for an array for each input; sequences are lists, and what is optional may be missing.
+
+        Raises ValueError for tensors that do not fit, what the runtime raises.
+        """
+        inputs = self._session.get_inputs()
+        surplus = set(tensors) - {one.name for one in (*inputs, *self._session.get_overridable_initializers())}
+        if surplus:
+            taken = ", ".join(one.name for one in inputs)
+            raise ValueError(f"the model has no input {min(surplus)}; it takes {taken or 'none'}")
+        known = {one.name: one for one in self.signature.takes}
+        given = dict(tensors)
+        for one in inputs:
+            if one.name not in given and not one.type.startswith("optional("):
+                raise ValueError(f"the input {one.name} is missing")
+            if one.type.startswith("tensor(") and one.name in known:
+                given[one.name] = fitting(known[one.name], given[one.name])
+        answers = self._session.run(None, {name: value for name, value in given.items() if value is not None})
+        return dict(zip((one.name for one in self._session.get_outputs()), answers))
 
     def close(self) -> None:
         """Let go of the session."""
@@ -140,7 +164,7 @@ class OnnxModel:
 
     def _sums_to_one(self, output: str) -> bool:
         """Whether an answer to a row of zeros is probabilities; where there is no such row, whether it is called so."""
-        zeros = self._feed.zeros()
+        zeros = self._feed.zeros() if self._feed is not None else None
         try:
             answer = _plain(self._session.run([output], zeros)[0]) if zeros is not None else None
         except Exception:
@@ -148,6 +172,14 @@ class OnnxModel:
         if answer is None:
             return "prob" in output.lower()
         return bool(answer.min() >= 0) and bool(abs(answer.sum(axis=1) - 1).max() < 1e-3)
+
+
+def _feed_of(inputs: list[Any], signature: Signature) -> tuple[Optional[Feed], str]:
+    """The dealer of rows; none, and why, for inputs that no table makes."""
+    try:
+        return Feed(inputs, signature), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _plain(answer: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import time
 from typing import Any, Optional, Union
 
 from backends.core.errors import Refusal
 from backends.core.model import Model
 from backends.core.source import Source
-from console.worker.child import asking, calls, live_score, metrics, pieces, results, tracebacks, truth
+from console.worker.child import asking, calls, live_score, metrics, named_tensors, pieces, results, tracebacks, truth
 from console.worker.child.answers import Answers
 from console.worker.child.batching import Batching, Key
 from console.worker.child.data.options import Extent, options_from
@@ -39,6 +40,7 @@ class Serving(ModelService):
             "call": self.call,
             "call_rows": self.call_rows,
             "call_array": self.call_array,
+            "call_tensors": self.call_tensors,
             "limit_batch": self.limit_batch,
             "evaluate": self.evaluate,
             "compare_rows": self.compare_rows,
@@ -211,6 +213,21 @@ class Serving(ModelService):
             return head, b"".join(array.tobytes() for array in arrays)
         results.write_numbers(request.fds[1], arrays)
         return head, b""
+
+    def call_tensors(self, request: Request) -> Answer:
+        """tensors (name, dtype, shape of each in the body), texts (name, shape, values), plain, methods → as
+        `call_array` answers, with outputs of any rank by their names.
+        """
+        fields, model = request.fields, self.loaded()
+        found = named_tensors.given(fields, request.body)
+        fitted = named_tensors.fitted(model.signature.takes, found, plain=bool(fields.get("plain")))
+        self.phase, begun = "run", time.perf_counter_ns()
+        results = named_tensors.picked(model.run(fitted), fields.get("methods") or ())
+        elapsed = time.perf_counter_ns() - begun
+        self.phase = "answer"
+        places, arrays, values = named_tensors.sent(results)
+        head = self.with_warnings({"worker_ns": elapsed, "batch": 1, "arrays": places, "values": values})
+        return head, b"".join(array.tobytes() for array in arrays)
 
     def limit_batch(self, request: Request) -> Answer:
         """rows → nothing; requests are merged into calls of at most so many rows from now on."""

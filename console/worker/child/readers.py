@@ -15,6 +15,7 @@ from console.worker.child.data.json_lines import is_json_lines, read_json_lines
 from console.worker.child.data.options import Extent, Knowledge, ReadOptions
 from console.worker.child.data.text import BYTES_CAP, bad
 from console.worker.child.lazy import numpy
+from console.worker.child.tensor_rows import side_by_side
 
 TARGET_NAMES = ("y", "target", "label", "labels")
 """Arrays of these names in an npz or HDF5 file are the target, where no other is named."""
@@ -275,7 +276,7 @@ def one_array(source: Source, array: Any) -> Raw:
 
 def several_arrays(source: Source, arrays: dict[str, Any], target: Optional[str], known: Knowledge) -> Raw:
     """Named arrays: one of inputs with its target apart, or as many columns as there are one-dimensional ones."""
-    arrays = dict(arrays)
+    arrays = side_by_side(source, arrays, known.tensors)
     names = next((arrays.pop(name) for name in NAME_ARRAYS if name in arrays and arrays[name].ndim == 1), None)
     truth_name = target if target in arrays else None
     if target is None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.core.inputs import TEXT, Inputs
-from backends.core.inspection import ONE_TEXT, Json
+from backends.core.inspection import ONE_TEXT, Json, TensorSpec
 from backends.core.model import Model
 from console.worker.child.jsonable import jsonable
 
 CLASSES_CAP = 10_000
+TENSORS_CAP = 1000
 
 
 def signature_of(model: Model) -> dict[str, Json]:
@@ -22,7 +23,16 @@ def signature_of(model: Model) -> dict[str, Json]:
         "outputs": found.outputs,
         "classes": _classes(found.classes),
         "texts": _texts(model.inputs, found.feature_names or ()),
+        "takes": _tensors(found.takes),
+        "gives": _tensors(found.gives),
     }
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> list[Json]:
+    return [
+        {"name": one.name, "dtype": one.dtype, "shape": None if one.shape is None else list(one.shape)}
+        for one in specs[:TENSORS_CAP]
+    ]
 
 
 def _texts(inputs: Inputs, names: Sequence[str]) -> list[Json]:

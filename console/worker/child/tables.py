@@ -8,6 +8,7 @@ that knows no names takes the columns in the file's order, and their number must
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Callable, Optional, Union
 
 from backends.core.errors import Refusal
@@ -23,6 +24,7 @@ from console.worker.child.input_schema import inputs_of, knowledge
 from console.worker.child.jsonable import jsonable
 from console.worker.child.lazy import numpy
 from console.worker.child.readers import Raw, frame_of, pandas, read
+from console.worker.child.tensor_rows import tensor_widths
 
 Target = Union[str, Sequence[str], None]
 """The column of the truth, or several."""
@@ -88,7 +90,7 @@ def read_table(
     targets = targets_of(target)
     inputs = inputs_of(model)
     wanted = inputs.names
-    known = knowledge(model, wanted or (), targets)
+    known = replace(knowledge(model, wanted or (), targets), tensors=tensor_widths(model) if wanted is None else {})
     raw = reader(source, targets[0] if len(targets) == 1 else None, options, known)
     if not needs_target and (missing := _missing(raw, targets)):
         raw.decided.append(f"no truth, since no column is called {', '.join(missing)}")

@@ -50,6 +50,7 @@ class Knowledge:
     `gaps` are the text columns that were fitted with missing values. `all_text` = its one input is text (a vectorizer).
     `targets` are the columns of the truth; each is one of `texts` where the model's classes are. `places` are the
     inputs in order, under the names that the other fields have for them; those of a model without names are made up.
+    `tensors` are the inputs of a model that takes such, by the number of values that a row of each has.
     """
 
     names: tuple[str, ...] = ()
@@ -59,6 +60,7 @@ class Knowledge:
     all_text: bool = False
     targets: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    tensors: dict[str, int] = field(default_factory=dict)
 
     def of(self, columns: Sequence[str], ignored: Sequence[str], *, by_place: bool) -> Knowledge:
         """The same under the names that the columns of a file have. `by_place` = the file's names tell nothing."""
