@@ -144,7 +144,7 @@ class Filter:
         if self._expression is None:
             return True
         artifact = row.artifact
-        kind = states.class_words(artifact)
+        kind = states.kind_words(artifact)
         words = f"{artifact.path}\n{kind}\n{artifact.format}\n{row.status.word}\n{artifact.verdict}"
         return (self._expression.search(words[:400]) is not None) != self._invert
 

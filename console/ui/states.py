@@ -135,6 +135,12 @@ def trust(artifact: Artifact) -> Status:
     return _ACCEPTED if artifact.accepted else _TRUST[artifact.verdict]
 
 
+def kind_words(artifact: Artifact) -> str:
+    """The words by which the kind of model is found: its summary and its class."""
+    name = safe(artifact.model_class or "") if artifact.summary else ""
+    return f"{class_words(artifact)} {name}".rstrip()
+
+
 def class_words(artifact: Artifact) -> str:
     """The model as a person says it: its summary, else its class, as in `Pipeline › LogisticRegression`."""
     if artifact.summary:

@@ -126,11 +126,6 @@ def _class_of(calls: Counter[Operator]) -> str:
     return f"onnx.{predictors.pop()}" if len(predictors) == 1 else "onnx.Graph"
 
 
-def _summary(calls: Counter[Operator], weights: int) -> str:
-    """Nodes and weights of a graph; nothing where its one predictor says what it is."""
-    return f"graph · {sum(calls.values()):,} nodes · {counted(weights)}" if _class_of(calls) == "onnx.Graph" else ""
-
-
 def _unknown(facts: Facts) -> list[Finding]:
     positions = facts.walker.unknown
     if not positions:

@@ -135,7 +135,7 @@ class Finder:
         first: list[Artifact] = []
         count = 0
         async for artifact in cooperative(self._below.mirror.in_order()):
-            known = f"{artifact.path} {states.class_words(artifact)}".casefold()
+            known = f"{artifact.path} {states.kind_words(artifact)}".casefold()
             if all(word in known for word in words):
                 count += 1
                 if stem(artifact.path) == name:
@@ -196,7 +196,7 @@ class Finder:
         for name in THEMES:
             yield f"theme {name}", ("theme", name), partial(_line, "theme", name)
         for artifact in self._below.mirror.in_order():
-            known = f"model {artifact.path} {states.class_words(artifact)}"
+            known = f"model {artifact.path} {states.kind_words(artifact)}"
             yield known, ("model", artifact.path), partial(_model_line, "model", artifact)
 
     def _names(self, *, words: bool = False) -> Iterator[tuple[str, str]]:
