@@ -17,6 +17,9 @@ from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo, Inspection
 from backends.core.source import MemorySource, Source
 from backends.formats.safetensors import FORMATS
+from console.records import Verdict
+from console.trust.policy import Policy
+from console.trust.verdict import judge
 from tests.backends.contract import changes
 from tests.safetensors_files import INDEX, Tensors, entry, framed, packed, shard, write_shards
 
@@ -172,7 +175,6 @@ CONTRADICTIONS: dict[str, tuple[Any, str]] = {
         lambda path: (path / shard(2, 2)).write_bytes(packed({"a": ("U8", [1]), "c": ("U8", [1])})),
         f"tensor 'a' is in two shards, {shard(1, 2)} and {shard(2, 2)}",
     ),
-    "missing shard": (lambda path: (path / shard(2, 2)).unlink(), f"names {shard(2, 2)}, which is no shard here"),
     "path to elsewhere": (lambda path: remapped(path, d="../x.safetensors"), "names ../x.safetensors, which"),
     "extra shard": (
         lambda path: (path / shard(3, 3)).write_bytes(packed({"e": ("U8", [1])})),
@@ -195,6 +197,16 @@ def test_an_index_that_its_shards_contradict_is_damaged(change: Any, why: str, t
     with pytest.raises(Damaged) as refused:
         directory(tmp_path)
     assert why in str(refused.value)
+
+
+def test_what_the_other_shards_hold_is_told_where_one_is_missing(tmp_path: Path) -> None:
+    write_shards(tmp_path, *SHARDS)
+    (tmp_path / shard(2, 2)).unlink()
+    found = directory(tmp_path)
+    assert [array.name for array in found.arrays] == ["a", "b"]
+    assert [each.detail for each in found.findings] == [f"the shard {shard(2, 2)} is missing: 1 of 2 are"]
+    assert judge(found, Policy()).verdict is Verdict.DAMAGED
+    assert found.summary == "6 F32, BF16"
 
 
 def test_a_shard_that_is_a_pickle_as_well_is_told_by_name(tmp_path: Path) -> None:

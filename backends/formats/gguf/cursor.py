@@ -11,10 +11,11 @@ from typing import Any, Union
 from backends.core.errors import Damaged
 from backends.core.source import Source
 
-MOST_READ = 4 << 20
-"""Bytes of a header that are read; the arrays of a tokenizer beyond that are stepped over."""
 _BLOCK = 1 << 18
-_MOST_TEXT = 1 << 20
+MOST_KEPT = 1 << 18
+"""Bytes of one text that are kept; what is longer is cut there, and the rest stepped over."""
+_MOST_IN_ALL = 16 << 20
+"""Bytes of all texts of a header that are kept."""
 NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 TEXT, ARRAY = 8, 9
 Scalar = Union[int, float, bool, str]
@@ -28,6 +29,7 @@ class Cursor:
         self._order = order
         self._block = b""
         self._begin = 0
+        self._kept = 0
         self.at = at
 
     def number(self, kind: int) -> Any:
@@ -43,27 +45,43 @@ class Cursor:
         return found
 
     def text(self) -> str:
-        """A text with its length before it. Raises Damaged."""
+        """A text with its length before it, cut at MOST_KEPT. Raises Damaged."""
         length = self.count(1, "bytes of a text")
-        if length > _MOST_TEXT:
-            raise Damaged(f"a text of {length:,} bytes", offset=self.at)
-        return self.take(length).decode("utf-8", "replace")
+        end = self.at + length
+        kept = self.take(min(length, MOST_KEPT))
+        self._kept += len(kept)
+        if self._kept > _MOST_IN_ALL:
+            raise Damaged("more texts than the header of any model has", offset=self.at)
+        self.at = end
+        return kept.decode("utf-8", "replace")
 
-    def pass_text(self) -> None:
-        """Step over a text. Raises Damaged."""
-        length = self.count(1, "bytes of a text")
-        self.at += length
+    def pass_texts(self, count: int) -> None:
+        """Step over so many texts, which a tokenizer has by the hundred thousand. Raises Damaged."""
+        length_at = struct.Struct(f"{self._order}Q").unpack_from
+        while count:
+            self._fill(8)
+            block, at, last = self._block, self.at - self._begin, len(self._block) - 8
+            while count and at <= last:
+                at += 8 + length_at(block, at)[0]
+                count -= 1
+            self.at = self._begin + at
+            if self.at > self._source.size:
+                raise Damaged("cut off: the file ends within its header", offset=self._source.size)
 
     def take(self, length: int) -> bytes:
         """So many bytes. Raises Damaged."""
-        if self.at + length > self._source.size:
-            raise Damaged("cut off: the file ends within its header", offset=self._source.size)
+        self._fill(length)
+        begin = self.at - self._begin
+        self.at += length
+        return self._block[begin : begin + length]
+
+    def _fill(self, length: int) -> None:
+        """Have so many bytes from here on in the block. Raises Damaged."""
         end = self.at + length
+        if end > self._source.size:
+            raise Damaged("cut off: the file ends within its header", offset=self._source.size)
         if not (self._begin <= self.at and end <= self._begin + len(self._block)):
             self._begin, self._block = self.at, self._source.read(self.at, max(length, _BLOCK))
-        begin = self.at - self._begin
-        self.at = end
-        return self._block[begin : begin + length]
 
     def skip(self, length: int) -> None:
         """Step over so many bytes. Raises Damaged."""

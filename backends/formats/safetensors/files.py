@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backends.core.counted import counted
 from backends.core.findings import finding
-from backends.core.inspection import Inspection, Json
+from backends.core.inspection import Finding, Inspection, Json
 from backends.core.source import Source
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
@@ -25,17 +26,21 @@ def inspect(source: Source) -> Inspection:
 def inspect_directory(members: Mapping[str, Source]) -> Inspection:
     """The tensors of all shards, which are just those that the index names. Raises Damaged, OSError."""
     try:
-        header, shards = read_shards(members)
+        shards = read_shards(members)
     except OverBudgetError as error:
         return _not_read(error)
-    return _inspection(header, {"shards": shards})
+    missing = tuple(
+        finding("truncated", f"the shard {name[:200]} is missing: {len(shards.missing)} of {shards.count} are")
+        for name in shards.missing[:1]
+    )
+    return _inspection(shards.header, {"shards": shards.count}, missing)
 
 
 def _not_read(error: OverBudgetError) -> Inspection:
     return Inspection("safetensors", loadable=False, findings=(finding("limit", str(error), 0),))
 
 
-def _inspection(header: Header, details: dict[str, Json]) -> Inspection:
+def _inspection(header: Header, details: dict[str, Json], found: tuple[Finding, ...] = ()) -> Inspection:
     told: dict[str, Json] = dict(list(header.metadata.items())[:_METADATA_TOLD])
     if header.counts:
         details["parameters by dtype"] = dict(sorted(header.counts.items()))
@@ -45,7 +50,15 @@ def _inspection(header: Header, details: dict[str, Json]) -> Inspection:
         "safetensors",
         arrays=header.tensors,
         n_weights=sum(header.counts.values()),
-        complete=True,
+        complete=not found,
         loadable=False,
+        findings=found,
         details=details,
+        summary=_summary(header),
     )
+
+
+def _summary(header: Header) -> str:
+    """How many numbers there are, and of which types: "22.7M F32"."""
+    most = sorted(header.counts, key=lambda dtype: -header.counts[dtype])[:2]
+    return f"{counted(sum(header.counts.values()))} {', '.join(most)}" if most else ""

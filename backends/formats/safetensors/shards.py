@@ -5,8 +5,9 @@ The index is what `save_pretrained` of transformers writes: `metadata`, and `wei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo
@@ -17,15 +18,24 @@ from backends.formats.safetensors.strict_json import OverBudgetError, check_budg
 _INDEX = ".json"
 
 
-def read_shards(members: Mapping[str, Source]) -> tuple[Header, int]:
-    """The tensors of all shards together, and how many shards there are.
+class Shards(NamedTuple):
+    """The tensors of all shards that are there, how many shards the index names, and those of them that are missing."""
+
+    header: Header
+    count: int
+    missing: tuple[str, ...]
+
+
+def read_shards(members: Mapping[str, Source]) -> Shards:
+    """The tensors of all shards together.
 
     Raises Damaged with the name of the member or tensor that contradicts the rest, OverBudgetError, OSError.
     """
     index = next(name for name in members if name.endswith(_INDEX))
     weight_map = _weight_map(members[index], index)
     shards = sorted(name for name in members if name != index)
-    _check_files(set(weight_map.values()), set(shards), index)
+    named = set(weight_map.values())
+    absent = _absent(named, set(shards), index)
     tensors: list[ArrayInfo] = []
     counts: dict[str, int] = {}
     metadata: dict[str, str] = {}
@@ -37,10 +47,10 @@ def read_shards(members: Mapping[str, Source]) -> tuple[Header, int]:
         metadata.update(header.metadata)
         for dtype, count in header.counts.items():
             counts[dtype] = counts.get(dtype, 0) + count
-    missing = next((tensor for tensor in weight_map if tensor not in seen), None)
-    if missing is not None:
-        raise Damaged(f"{index} names tensor '{missing[:100]}', which is in no shard")
-    return Header(tuple(tensors), counts, metadata), len(shards)
+    lost = next((tensor for tensor, shard in weight_map.items() if tensor not in seen and shard not in absent), None)
+    if lost is not None:
+        raise Damaged(f"{index} names tensor '{lost[:100]}', which is in no shard")
+    return Shards(Header(tuple(tensors), counts, metadata), len(named), absent)
 
 
 def _weight_map(source: Source, index: str) -> dict[str, str]:
@@ -60,11 +70,15 @@ def _header(source: Source, name: str) -> Header:
         raise OverBudgetError(f"{name}: {error}") from None
 
 
-def _check_files(named: set[str], there: set[str], index: str) -> None:
-    if missing := sorted(named - there):
-        raise Damaged(f"{index} names {missing[0][:100]}, which is no shard here")
+def _absent(named: set[str], there: set[str], index: str) -> tuple[str, ...]:
+    """The shards that the index names and nobody has. Raises Damaged for one that it does not name, or that is none."""
     if extra := sorted(there - named):
         raise Damaged(f"{extra[0]} is a shard that {index} does not name")
+    shard = re.compile(re.escape(index.removesuffix(".safetensors.index.json")) + r"-\d+-of-\d+\.safetensors")
+    absent = tuple(sorted(named - there))
+    if strange := next((name for name in absent if shard.fullmatch(name) is None), None):
+        raise Damaged(f"{index} names {strange[:100]}, which is no shard here")
+    return absent
 
 
 def _check_tensors(header: Header, shard: str, weight_map: dict[str, str], seen: dict[str, str], index: str) -> None:
