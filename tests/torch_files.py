@@ -10,7 +10,7 @@ import zipfile
 
 from tests.hostile import call, integer, name, old_name, text
 
-__all__ = ["archive", "exported", "legacy", "pid", "script", "state_dict", "tensor"]
+__all__ = ["archive", "exported", "legacy", "package", "pid", "script", "state_dict", "tensor"]
 
 MAGIC = 0x1950A86A20F9469CFC6C
 
@@ -23,12 +23,15 @@ def pid(
     return b"(" + inside + (b"N" if view else b"") + b"tQ"
 
 
-def tensor(storage: bytes) -> bytes:
-    """A float tensor of shape 2 × 3 on that storage."""
+def tensor(
+    storage: bytes,
+    offset: bytes = b"K\x00",
+    shape: bytes = b"K\x02K\x03\x86",
+    strides: bytes = b"K\x03K\x01\x86",
+) -> bytes:
+    """A float tensor on that storage, of shape 2 × 3 where nothing else is said."""
     hooks = call("collections", "OrderedDict")
-    return call(
-        "torch._utils", "_rebuild_tensor_v2", storage, b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86", b"\x89", hooks
-    )
+    return call("torch._utils", "_rebuild_tensor_v2", storage, offset, shape, strides, b"\x89", hooks)
 
 
 def state_dict(storage: bytes, extra: bytes = b"") -> bytes:
@@ -55,6 +58,19 @@ def script(forward: str = "x: Tensor) -> Tensor", *, module: str = "Net", extra:
     data = b"\x80\x02" + main + b")\x81}(" + text("weight") + tensor(pid()) + extra + b"ub."
     code = f"class {module}(Module):\n  def forward(self: __torch__.{module},\n    {forward}:\n    return x\n"
     return archive(data, **{"constants.pkl": b"\x80\x02).", "code/__torch__.py": code.encode()})
+
+
+def package(data: bytes) -> bytes:
+    """A package of torch.package with one module and one pickle, which holds a model of it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as whole:
+        whole.writestr("net/.data/0.storage", bytes(24))
+        whole.writestr("net/model/model.pkl", data)
+        whole.writestr("net/models/net.py", "class Net: pass\n")
+        whole.writestr("net/.data/extern_modules", "torch")
+        whole.writestr("net/.data/python_version", "3.11")
+        whole.writestr("net/.data/version", "6\n")
+    return file.getvalue()
 
 
 def exported(**changes: object) -> bytes:

@@ -14,10 +14,11 @@ from backends.core.inspection import Json
 MAX_BYTES = 1 << 20
 MAX_LINES = 20_000
 _MAX_DEPTH = 20
-_KEY = re.compile(r"(?:'((?:[^']|'')*)'|\"([^\"\\]*)\"|([^\s'\"\[\]{},#&*!|>%@`?-][^\n]*?|-[^\s:][^\n]*?))\s*:(?=\s|$)")
+_PLAIN_KEY = r"(?:[^\s'\"\[\]{},#&*!|>%@`?-]|-[^\s:])(?:[^\n:]|:(?!\s|$))*"
+_KEY = re.compile(rf"(?:'((?:[^']|'')*)'\s*|\"([^\"\\]*)\"\s*|({_PLAIN_KEY})):(?=\s|$)")
 _SINGLE = re.compile(r"'((?:[^']|'')*)'")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_FLOW_PLAIN = re.compile(r"[^\s,\[\]{}:#&*!|>'\"%@`][^,\[\]{}\n]*?(?=\s*(?:[,\[\]{}\n]|:\s|$))")
+_FLOW_PLAIN = re.compile(r"[^\s,\[\]{}:#&*!|>'\"%@`](?:[^,\[\]{}\n:]|:(?!\s|$))*")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,19}\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?\Z")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "_": "\xa0", "N": "\x85"}
@@ -97,7 +98,7 @@ class _Reader:
             if match is None or "\t" in line.text[: match.end()]:
                 self._fail("no key stands there")
             single, double, plain = match.groups()
-            key = single.replace("''", "'") if single is not None else double if double is not None else plain
+            key = single.replace("''", "'") if single is not None else double if double is not None else plain.rstrip()
             if key in found or key == "<<":
                 self._fail(f"the key '{key[:60]}' stands twice" if key in found else "a merge key")
             found[key] = self._value(line, match.end(), indent, depth, lists=True)
@@ -252,7 +253,7 @@ def _folded(text: str, double: bool) -> str:
 def _unescaped(text: str) -> str:
     def one(match: re.Match[str]) -> str:
         code = match[1]
-        if code[0] in "xuU":
+        if code[0] in "xuU" and len(code) > 1:
             number = int(code[1:], 16)
             return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
         return _ESCAPES.get(code, code)

@@ -67,7 +67,9 @@ def explain(
     line = _policy_line(unlisted) if judgement.verdict is Verdict.REVIEW else None
     ordered = tuple(_sorted(points))
     headline = _headline(judgement, ordered, unlisted)
-    return Explanation(headline, ordered, tuple(_takes(judgement, ordered, line, _members(found))), line, since)
+    runs = found is None or found.loadable
+    takes = tuple(_takes(judgement, ordered, line, _members(found))) if runs else ()
+    return Explanation(headline, ordered, takes, line, since)
 
 
 def _new_names(since: ContentDiff | None) -> frozenset[str]:

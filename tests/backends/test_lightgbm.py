@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import re
+import time
 from typing import Any
 
 import lightgbm
@@ -15,6 +16,7 @@ import pytest
 from backends.core import registry
 from backends.core.errors import ArtifactError, Damaged, NotLoadable
 from backends.core.source import MemorySource
+from backends.formats.lightgbm.lines import block
 from backends.formats.lightgbm.walk import walk
 from tests.backends.lightgbm_files import KINDS, X, booster, text
 
@@ -145,3 +147,10 @@ def test_what_is_let_in_does_not_take_lightgbm_down() -> None:
         _pid, status = os.waitpid(child, 0)
         assert not os.WIFSIGNALED(status), data
     assert accepted > 100
+
+
+def test_a_number_of_any_length_is_read_at_once() -> None:
+    began = time.process_time()
+    with pytest.raises(Damaged, match="no number"):
+        block(f"threshold={'1' * 60_000}x", 0).reals("threshold", 1)
+    assert time.process_time() - began < 5, "it grows with the square of the length"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -86,3 +88,16 @@ def test_plain_values_are_read() -> None:
 def test_anything_else_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(Damaged, match="text is"):
         parse(text.encode(), "text")
+
+
+@pytest.mark.parametrize("text", ["a{}b", "a: [b{}c]", "- a{}b", "a:{}b", "'{}", "a: [{}", '"a" {}b', "a: b{}#"])
+def test_a_long_line_is_read_at_once(text: str) -> None:
+    began = time.process_time()
+    for part in (" ", ":", "b ", "'", ": b"):
+        with contextlib.suppress(Damaged):
+            parse(text.format(part * 60_000).encode(), "it")
+    assert time.process_time() - began < 3, "it grows with the square of the length"
+
+
+def test_an_escape_without_its_digits_is_the_sign_itself() -> None:
+    assert parse(rb'a: "\x\u12"', "it") == {"a": "xu12"}

@@ -16,7 +16,7 @@ from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from tests import torch_files as made
-from tests.hostile import name, text
+from tests.hostile import call, integer, name, text
 from tests.inspecting import inspect_file, judge_error
 
 
@@ -77,7 +77,18 @@ def test_a_hostile_container_is_blocked(data: bytes, tmp_path: Path) -> None:
     assert judge(found, Policy()).verdict is Verdict.BLOCKED, found.findings
 
 
+def view(offset: bytes, shape: bytes, strides: bytes) -> bytes:
+    """An archive with one tensor that shows six numbers so."""
+    return made.archive(made.state_dict(made.pid(), text("view") + made.tensor(made.pid(), offset, shape, strides)))
+
+
 DAMAGED = {
+    "offset behind the numbers": (view(b"K\x01", b"K\x02K\x03\x86", b"K\x03K\x01\x86"), "torch-storage"),
+    "offset before the numbers": (view(integer(-1), b"K\x02\x85", b"K\x01\x85"), "torch-storage"),
+    "strides over the end": (view(b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x02\x86"), "torch-storage"),
+    "strides before the begin": (view(b"K\x05", b"K\x06\x85", integer(-1) + b"\x85"), "torch-storage"),
+    "more sides than strides": (view(b"K\x00", b"K\x02K\x03\x86", b"K\x03\x85"), "torch-storage"),
+    "a shape of more numbers": (view(b"K\x00", b"K\x07\x85", b"K\x01\x85"), "torch-storage"),
     "numbers missing": (made.archive(made.state_dict(made.pid("1"))), "torch-storage"),
     "numbers cut": (made.archive(HONEST, bytes(20)), "torch-storage"),
     "legacy numbers cut": (made.legacy(OLD, numbers=bytes(20)), "truncated"),
@@ -94,6 +105,40 @@ def test_a_broken_container_is_damaged(data: bytes, code: str, tmp_path: Path) -
     assert code in {each.code for each in found.findings}
     assert not found.complete
     assert judge(found, Policy()).verdict is Verdict.DAMAGED
+
+
+HONEST_VIEWS = {
+    "transposed": view(b"K\x00", b"K\x03K\x02\x86", b"K\x01K\x03\x86"),
+    "one number for all": view(b"K\x05", b"K\x09K\x09\x86", b"K\x00K\x00\x86"),
+    "nothing": view(b"K\x06", b"K\x00K\x03\x86", b"K\x03K\x01\x86"),
+    "a scalar": view(b"K\x05", b")", b")"),
+}
+
+
+@pytest.mark.parametrize("data", HONEST_VIEWS.values(), ids=list(HONEST_VIEWS))
+def test_a_view_within_its_numbers_is_whole(data: bytes, tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", data)
+    assert (found.findings, found.complete) == ((), True)
+
+
+def test_numbers_that_two_tensors_share_count_once(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", view(b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86"))
+    assert [each.name for each in found.arrays] == ["weight", "view"]
+    assert (found.n_weights, found.details["parameters"]) == (6, 6)
+
+
+def test_a_package_is_told_as_code(tmp_path: Path) -> None:
+    main = name("models.net", "Net") + b")\x81}(" + text("weight") + made.tensor(made.pid()) + b"ub."
+    found = inspect(tmp_path / "model.pt", made.package(b"\x80\x02" + main))
+    assert (found.format, found.model_class, found.summary) == ("torch", "models.net.Net", "torch.package · 6 params")
+    assert [each.detail for each in found.findings] == ["it brings 1 files of Python, which building the model imports"]
+    assert (found.details["python"], found.details["needs"]) == ("3.11", ["torch"])
+    assert judge(found, Policy()).verdict is Verdict.REVIEW
+
+
+def test_a_package_that_names_more_than_its_own_is_blocked(tmp_path: Path) -> None:
+    found = inspect(tmp_path / "model.pt", made.package(b"\x80\x02" + call("os", "system", text("x")) + b"."))
+    assert judge(found, Policy()).verdict is Verdict.BLOCKED
 
 
 def test_bytes_after_the_last_storage_are_told(tmp_path: Path) -> None:

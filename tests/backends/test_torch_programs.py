@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def test_lightning_is_told() -> None:
 
 def test_a_file_nested_without_end_is_told_soon() -> None:
     assert look(made.archive(b"\x80\x02" + b"](" * 5000 + b"e" * 5000 + b".")).arrays == ()
+
+
+def test_a_program_of_any_length_is_read_at_once() -> None:
+    began = time.process_time()
+    found = look(made.script("x: Tensor) -> " + "def forward(self" * 60_000))
+    assert "forward" not in found.details
+    assert time.process_time() - began < 5, "it grows with the square of the length"
 
 
 def test_a_script_tells_its_program_and_waits_for_a_person() -> None:

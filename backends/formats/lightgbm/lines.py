@@ -11,7 +11,7 @@ from backends.core.errors import Damaged
 T = TypeVar("T")
 _WHOLE = re.compile(r"-?\d{1,18}")
 _ONES = re.compile(r"(?:-?\d{1,18}(?: +|$))*")
-_REALS = re.compile(r"(?:[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d{1,3})?|\.\d+|inf|nan|NaN|Infinity|1\.#INF)(?: +|$))*")
+_REALS = re.compile(r"(?:[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d{1,3})?|\.\d+|inf|nan|NaN|Infinity|1\.#INF)(?: +|$))*")
 
 
 class Block(NamedTuple):

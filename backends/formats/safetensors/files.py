@@ -30,10 +30,10 @@ def inspect_directory(members: Mapping[str, Source]) -> Inspection:
     except OverBudgetError as error:
         return _not_read(error)
     missing = tuple(
-        finding("truncated", f"the shard {name[:200]} is missing: {len(shards.missing)} of {shards.count} are")
+        finding("truncated", f"the shard {name[:200]} is missing: {len(shards.missing)} of {shards.named} are")
         for name in shards.missing[:1]
     )
-    return _inspection(shards.header, {"shards": shards.count}, missing)
+    return _inspection(shards.header, {"shards": shards.named}, missing)
 
 
 def _not_read(error: OverBudgetError) -> Inspection:

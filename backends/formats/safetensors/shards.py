@@ -19,10 +19,10 @@ _INDEX = ".json"
 
 
 class Shards(NamedTuple):
-    """The tensors of all shards that are there, how many shards the index names, and those of them that are missing."""
+    """The tensors of all shards that are there, how many shards the index has `named`, and those of them that are missing."""
 
     header: Header
-    count: int
+    named: int
     missing: tuple[str, ...]
 
 

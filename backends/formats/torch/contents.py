@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from backends.core.counted import counted
 from backends.core.inspection import ArrayInfo, Json
@@ -20,7 +20,16 @@ _PARTS = ("_parameters", "_buffers", "_modules")
 _WEIGHTS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
 _OPTIMIZERS = ("optimizer", "optimizer_states", "optimizer_state_dict", "optim", "opt")
 _LIGHTNING = "pytorch-lightning_version"
-AsTensor = Callable[[str, Value], Optional[ArrayInfo]]
+
+
+class Tensor(NamedTuple):
+    """A tensor, and which numbers it shows, which others may show too."""
+
+    info: ArrayInfo
+    numbers: tuple[str, str, tuple[int, ...]]
+
+
+AsTensor = Callable[[str, Value], Optional[Tensor]]
 
 
 @dataclass
@@ -30,10 +39,12 @@ class Contents:
     kind: str = ""
     tensors: list[ArrayInfo] = field(default_factory=list)
     values: dict[str, Json] = field(default_factory=dict)
+    repeated: set[str] = field(default_factory=set)
+    """Names of tensors that show the numbers of one before them."""
 
     def parameters(self) -> int:
         """Elements of the tensors of the model, without those of an optimiser."""
-        return sum(_elements(one) for one in self._weights())
+        return sum(_elements(one) for one in self._weights() if one.name not in self.repeated)
 
     def summary(self) -> str:
         """The kind, the number of parameters and their dtype."""
@@ -75,16 +86,19 @@ def contents_of(root: Value, as_tensor: AsTensor) -> Contents:
         found.kind = _kind(keys, pairs, as_tensor)
     elif type(root) is Instance:
         found.kind = f"module {str(root.callee).rpartition('.')[2]}"
-    seen, left = set[int](), _MOST_VALUES
+    seen, shown, left = set[int](), set[tuple[str, str, tuple[int, ...]]](), _MOST_VALUES
     waiting: list[tuple[str, Value, int]] = [("", root, 0)]
     while waiting and left and len(found.tensors) < _MOST_TENSORS:
         place, value, depth = waiting.pop()
         left -= 1
-        info = as_tensor(place, value)
-        if info is not None:
-            found.tensors.append(info)
+        tensor = as_tensor(place, value)
+        if tensor is not None:
+            found.tensors.append(tensor.info)
+            if tensor.numbers in shown:
+                found.repeated.add(tensor.info.name)
+            shown.add(tensor.numbers)
         elif depth < _DEPTH and id(value) not in seen:
-            if type(value) in (DictValue, Instance, list):
+            if type(value) in (DictValue, Instance, list, tuple):
                 seen.add(id(value))
             waiting.extend(reversed([(name, one, depth + 1) for name, one in _beneath(place, value)]))
     return found
@@ -99,7 +113,7 @@ def _kind(keys: list[str], pairs: list[tuple[Value, Value]], as_tensor: AsTensor
 
 
 def _beneath(place: str, value: Value) -> Iterator[tuple[str, Value]]:
-    if type(value) is list:
+    if type(value) in (list, tuple):
         yield from ((_joined(place, str(at)), one) for at, one in enumerate(value))
         return
     pairs = _pairs(value)

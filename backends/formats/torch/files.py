@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import itertools
 import zipfile
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import replace
 from typing import Any, Optional
 
 from backends.core.compression import decompressed
 from backends.core.errors import Damaged, NotLoadable
 from backends.core.findings import finding
 from backends.core.format import LoadedModel
-from backends.core.inspection import ArrayInfo, Finding, Inspection, Json
+from backends.core.inspection import Finding, Inspection, Json
 from backends.core.source import Source
 from backends.core.zip_inside import inspect_members
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip, read_member
-from backends.formats.pickle.arrays import is_shape
-from backends.formats.pickle.values import Global, Instance, Value
+from backends.formats.pickle.values import Instance, Value
 from backends.formats.pickle.walk import Walk, walk
 from backends.formats.torch import NOT_RUN
 from backends.formats.torch.contents import contents_of
-from backends.formats.torch.names import DTYPES, MAGIC, REBUILDERS, STORAGES, is_legacy, is_storage
+from backends.formats.torch.names import MAGIC, is_legacy
+from backends.formats.torch.package import inspect_package, package_root
 from backends.formats.torch.running import load_script
 from backends.formats.torch.script import is_own, program
+from backends.formats.torch.storages import Storage, Storages, Tensors
 
 _PROTOCOL = 1001
 _STREAMS = 5
@@ -39,54 +39,15 @@ _TRACED = "traced_inputs"
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
             ".storage_alignment")  # fmt: skip
 """What stands in every archive beside the storages."""
+_PICKLES = (".debug_pkl", "constants.pkl")
+"""Ends of the names of pickles that stand beside a program."""
+_MOST_PICKLES = 2_000
 
 
 def _archive_root(names: list[str]) -> Optional[str]:
     """The directory of the archive that holds its data.pkl, with its slash; None where there is none."""
     found = [name for name in names if name == "data.pkl" or (name.endswith("/data.pkl") and name.count("/") == 1)]
     return found[0][: -len("data.pkl")] if found else None
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """The numbers behind tensors: `count` elements of the type called `kind`, under `key`."""
-
-    kind: str
-    key: str
-    count: int
-
-    @property
-    def itemsize(self) -> int:
-        return STORAGES[self.kind][1]
-
-
-class _Storages:
-    """Knows a tensor's persistent id; what it knew, by key."""
-
-    def __init__(self, length: int) -> None:
-        self.found: dict[str, _Storage] = {}
-        self.modules = 0
-        self.odd = 0
-        self._length = length
-
-    def __call__(self, persistent_id: Value) -> Value:
-        """The storage of this id, None for any other id."""
-        if type(persistent_id) is not tuple or not persistent_id or type(persistent_id[0]) is not str:
-            return None
-        if persistent_id[0] == "module" and self._length == 6 and len(persistent_id) == 4:
-            self.modules += 1
-            return persistent_id[1] if type(persistent_id[1]) is Global else None
-        if persistent_id[0] != "storage" or len(persistent_id) != self._length:
-            return None
-        kind, key, location, count = persistent_id[1:5]
-        if type(kind) is not Global or not is_storage(kind.module, kind.name):
-            return None
-        if type(key) is not str or type(location) is not str or type(count) is not int or not 0 <= count < 1 << 62:
-            return None
-        storage = _Storage(kind.name, key, count)
-        if self.found.setdefault(key, storage) != storage:
-            self.odd += 1
-        return storage
 
 
 def load(source: Source, at: str = "") -> LoadedModel:
@@ -108,7 +69,8 @@ def sniff(head: bytes, source: Source) -> bool:
         return False
     try:
         with open_zip(source) as archive:
-            return _archive_root(archive.namelist()) is not None
+            names = archive.namelist()
+            return _archive_root(names) is not None or package_root(names) is not None
     except Damaged:
         return b"data.pkl" in head
 
@@ -126,12 +88,14 @@ def inspect(source: Source) -> Inspection:
         )
 
 
-def _inspection(walked: Walk, storages: _Storages, root: Value, found: list[Finding], details: dict[str, Json]) -> Any:
+def _inspection(walked: Walk, storages: Storages, root: Value, found: list[Finding], details: dict[str, Json]) -> Any:
     if storages.modules:
         found.append(finding("torch-module", f"{storages.modules} classes come with their source text", 0))
     if storages.odd:
         found.append(finding("torch-storage", f"{storages.odd} storages are described in two ways", 0))
-    contents = contents_of(root, _tensor)
+    tensors = Tensors()
+    contents = contents_of(root, tensors)
+    found.extend(tensors.findings())
     details.update(contents.details())
     details.update(protocol=walked.protocol, opcodes=walked.opcodes, storages=len(storages.found))
     broken = any(each.code not in ("torch-module", "torch-script") for each in found)
@@ -159,20 +123,25 @@ def _archive(source: Source) -> Inspection:
         found = check_members(source, archive)
         members = {info.filename: info for info in archive.infolist()}
         root = _archive_root(list(members))
+        if root is None and (package := package_root(list(members))) is not None:
+            return inspect_package(source, archive, package, found)
         if root is None:
             raise Damaged("the archive holds no data.pkl", offset=0)
-        storages = _Storages(5)
+        storages = Storages(5)
         walked = walk(member_source(source, archive, f"{root}data.pkl"), persistent=storages)
         read = (f"{root}data.pkl", f"{root}{_TRACED}.pkl")
-        others = [info for name, info in members.items() if name not in read and not name.startswith(f"{root}data/")]
+        own = [name for name in members if name.endswith(_PICKLES) and name not in read][:_MOST_PICKLES]
+        others = [info for name, info in members.items() if not name.startswith(f"{root}data/")]
+        others = [info for info in others if info.filename not in (*read, *own)]
         inside = inspect_members(source, archive, others)
         found.extend(inside.findings)
         walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
         found.extend(check_contents(archive))
-        if read[1] in members:
-            traced = walk(member_source(source, archive, read[1]), persistent=_Storages(5))
-            walked.names += tuple(replace(use, place=f"member {read[1]}") for use in traced.names)
-            found.extend(traced.findings)
+        for name in (*read[1:], *own):
+            if name in members:
+                beside = walk(member_source(source, archive, name), persistent=Storages(5))
+                walked.names += tuple(replace(use, place=f"member {name}") for use in beside.names)
+                found.extend(beside.findings)
         found.extend(_unread(root, members, storages))
         found.extend(_odd_notes(archive, root, members))
         for storage in storages.found.values():
@@ -191,7 +160,7 @@ def _archive(source: Source) -> Inspection:
     return replace(model, names=names, signature=signature, loadable=bool(signature.takes))
 
 
-def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: _Storages) -> list[Finding]:
+def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: Storages) -> list[Finding]:
     """Members that PyTorch does not write, or that no tensor reads."""
     known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
     own = (f"{root}code/", f"{root}{_TRACED}")
@@ -215,7 +184,7 @@ def _odd_notes(archive: zipfile.ZipFile, root: str, members: dict[str, zipfile.Z
     return found
 
 
-def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
+def _sized(storage: Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
     need = storage.count * storage.itemsize
     if info is None:
         return [finding("torch-storage", f"the numbers of storage {storage.key[:100]!r} are not in the archive", 0)]
@@ -227,7 +196,7 @@ def _sized(storage: _Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
 
 def _legacy(source: Source) -> Inspection:
     """Five pickles, then the numbers of each storage in the order of their keys."""
-    storages = _Storages(6)
+    storages = Storages(6)
     walked = walk(source, streams=_STREAMS, persistent=storages)
     roots, found = walked.roots, list[Finding]()
     if len(roots) == _STREAMS:
@@ -241,7 +210,7 @@ def _legacy(source: Source) -> Inspection:
     return model
 
 
-def _numbers(source: Source, offset: int, keys: Value, storages: _Storages) -> list[Finding]:
+def _numbers(source: Source, offset: int, keys: Value, storages: Storages) -> list[Finding]:
     """Step over the raw numbers, which must be exactly what the pickles announced."""
     if type(keys) is not list or not all(type(key) is str for key in keys):
         return [finding("malformed", "the keys of the storages are no list of strings", offset)]
@@ -256,17 +225,3 @@ def _numbers(source: Source, offset: int, keys: Value, storages: _Storages) -> l
     if offset < source.size:
         return [finding("trailing-bytes", f"{source.size - offset} bytes follow the last storage", offset)]
     return []
-
-
-def _tensor(name: str, value: Value) -> Optional[ArrayInfo]:
-    if type(value) is not Instance or type(value.callee) is not Global or type(value.args) is not tuple:
-        return None
-    args = value.args
-    if value.callee.module == "torch._utils" and value.callee.name == "_rebuild_parameter" and args:
-        return _tensor(name, args[0])
-    if (value.callee.module, value.callee.name) not in REBUILDERS or len(args) < 4 or not name:
-        return None
-    storage, shape = args[0], args[2]
-    if type(storage) is not _Storage or not is_shape(shape):
-        return None
-    return ArrayInfo(name, shape, DTYPES.get(storage.kind, storage.kind), storage.itemsize * prod(shape))

@@ -16,6 +16,8 @@ _BUILDERS = frozenset(
 _SHOWN = 20
 _MOST_TEXT = 4000
 _MOST_READ = 1 << 20
+_MOST_HEAD = 2000
+"""Characters of the head of a function that are read."""
 _FORWARD = re.compile(r"def forward\((self[^)]*)\)\s*->\s*([^:\n]+(?:\[[^\n]*\])?):")
 _ARGUMENT = re.compile(r"(\w+)\s*:\s*([\w.\[\], ]+)")
 
@@ -38,7 +40,8 @@ def program(
     shown: dict[str, Json] = {name: text[:_MOST_TEXT] for name, text in texts.items()}
     found: dict[str, Json] = {"source_files": len(names), "code": shown}
     text = next((one for one in texts.values() if f"class {main}(Module)" in one), "")
-    forward = _FORWARD.search(text, text.find(f"class {main}(Module)"))
+    begin = text.find("def forward(", text.find(f"class {main}(Module)"))
+    forward = _FORWARD.match(text[begin : begin + _MOST_HEAD]) if begin >= 0 else None
     if forward is None:
         return found, Signature()
     arguments = [(name, kind.strip(" ,")) for name, kind in _ARGUMENT.findall(forward[1]) if name != "self"]
