@@ -18,7 +18,7 @@ from typing import Any
 from console.files.cache_file import CacheFile
 from console.records import Artifact, FileIdentity, Verdict
 
-SCHEMA = 7
+SCHEMA = 8
 _BUSY_SECONDS = 2.0
 _CREATE = """
 CREATE TABLE IF NOT EXISTS files (
@@ -32,6 +32,7 @@ _FACTS = (
     "model_class",
     "steps",
     "summary",
+    "runs",
     "verdict",
     "why",
     "accepted",
@@ -119,7 +120,7 @@ def _put(base: sqlite3.Connection, rows: Iterable[Artifact], marks: Mapping[str,
 def _columns(row: Artifact, policy: str) -> tuple[object, ...]:
     """One row; what was read from a file that is encrypted at rest is not written down."""
     if row.sealed:
-        row = replace(row, format="age", compression=None, model_class=None, steps=(), summary="")
+        row = replace(row, format="age", compression=None, model_class=None, steps=(), summary="", runs=False)
         row = replace(row, verdict=None, why="", accepted=False)
     facts = json.dumps([getattr(row, name) for name in _FACTS])
     recipe = None if row.recipe is None else os.fsencode(row.recipe)

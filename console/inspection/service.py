@@ -258,6 +258,7 @@ def described(row: Artifact, inspection: Inspection | None, judgement: Judgement
         model_class=inspection.model_class and sys.intern(inspection.model_class),
         steps=_steps(inspection),
         summary=_summary(inspection),
+        runs=inspection.loadable and bool(inspection.model_class or inspection.models or inspection.signature.takes),
         verdict=judgement.verdict,
         why=why,
         accepted=judgement.pinned is not None,

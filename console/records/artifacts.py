@@ -49,6 +49,8 @@ class Artifact:
     """The classes of a pipeline's steps, in order."""
     summary: str = ""
     """The model in a few words, where its class alone says little."""
+    runs: bool = False
+    """Whether it is known to hold something that this console can run."""
     verdict: Verdict | None = None
     why: str = ""
     """The first reason for the verdict; without one, what kept the file from being inspected."""

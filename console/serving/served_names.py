@@ -86,9 +86,9 @@ class ServedNames:
 
 
 def is_model(row: Artifact) -> bool:
-    """Whether a row is, or may be, of something that answers: not of plain data, nor of a directory that is not run."""
+    """Whether a row is, or may be, of something that answers: not of plain data, nor of what nothing here runs."""
     if row.members and not runs_directories(row.format or ""):
         return False
     if row.problem is not None or row.verdict is Verdict.UNSUPPORTED:
         return False
-    return row.model_class is not None or row.verdict in (None, Verdict.DAMAGED, Verdict.BLOCKED)
+    return row.runs or row.verdict in (None, Verdict.DAMAGED, Verdict.BLOCKED)

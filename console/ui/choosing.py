@@ -48,7 +48,7 @@ async def _ask(app: ConsoleApp, path: str, now: ModelData) -> bool:
 
     def is_model(name: str) -> bool:
         row = rows.get(name)
-        return row is not None and row.model_class is not None
+        return row is not None and (row.runs or row.model_class is not None)
 
     while True:
         file = await app.push_screen_wait(DataFileScreen(path, data, app.mirror.status.root, now, is_model))

@@ -67,9 +67,9 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(kept) if kept else (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "clients"
 
 
-def said_by(program: str, port: int, clients: Path, packages: str = "clients") -> Any:
+def said_by(program: str, port: int, clients: Path, packages: str = "clients", more: tuple[str, ...] = ()) -> Any:
     """The JSON that a client's program has printed."""
-    command = [str(environment(packages, clients)), "-W", "ignore", "-c", program, str(port)]
+    command = [str(environment(packages, clients)), "-W", "ignore", "-c", program, str(port), *more]
     done = subprocess.run(command, capture_output=True, text=True, env={"HOME": "/nonexistent"}, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

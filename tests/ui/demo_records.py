@@ -74,7 +74,7 @@ def artifact(
     path: str, size: int, age: float, kind: str, cls: str | None, verdict: Verdict | None, **more: object
 ) -> Artifact:
     """A row; `age` is seconds before NOW."""
-    return Artifact(path, size, NOW - age, format=kind, model_class=cls, verdict=verdict, **more)  # type: ignore[arg-type]
+    return Artifact(path, size, NOW - age, format=kind, model_class=cls, runs=cls is not None, verdict=verdict, **more)  # type: ignore[arg-type]
 
 
 _ROWS = (
