@@ -19,7 +19,7 @@ _INDEX = ".json"
 
 
 class Shards(NamedTuple):
-    """The tensors of all shards that are there, how many shards the index has `named`, and those of them that are missing."""
+    """The tensors of the shards that are there, how many the index has `named`, and which of them are missing."""
 
     header: Header
     named: int
