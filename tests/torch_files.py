@@ -52,12 +52,22 @@ def archive(data: bytes, numbers: bytes = bytes(24), **members: bytes) -> bytes:
     return file.getvalue()
 
 
-def script(forward: str = "x: Tensor) -> Tensor", *, module: str = "Net", extra: bytes = b"") -> bytes:
+def script(
+    forward: str = "x: Tensor) -> Tensor",
+    *,
+    module: str = "Net",
+    package: str = "",
+    extra: bytes = b"",
+    constants: bytes = b"\x80\x02).",
+    members: dict[str, bytes] | None = None,
+) -> bytes:
     """A TorchScript archive of a class whose `forward` begins so, with one tensor."""
-    main = name("__torch__", module)
+    place = f"__torch__.{package}".rstrip(".")
+    main = name(place, module)
     data = b"\x80\x02" + main + b")\x81}(" + text("weight") + tensor(pid()) + extra + b"ub."
     code = f"class {module}(Module):\n  def forward(self: __torch__.{module},\n    {forward}:\n    return x\n"
-    return archive(data, **{"constants.pkl": b"\x80\x02).", "code/__torch__.py": code.encode()})
+    source = f"code/{place.replace('.', '/')}.py"
+    return archive(data, **{"constants.pkl": constants, source: code.encode(), **(members or {})})
 
 
 def package(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import Optional
 from backends.core import third_party
 from backends.core.errors import Unsupported
 from backends.core.format import Format
+from backends.core.inspection import Inspection
 
 _LEAST = 12
 """Fewer bytes than this begin like a file by chance."""
@@ -35,10 +36,10 @@ def named(name: str) -> Format:
     return found
 
 
-def why_not_loadable(name: str) -> str:
-    """Why nothing is loaded from files in the format of this name, and what to do instead."""
-    found = _by_name().get(name)
-    return (found and found.not_loadable) or f"nothing here runs {name} files"
+def why_not_loadable(inspection: Inspection) -> str:
+    """Why nothing is loaded from such a file, and what to do instead."""
+    found = _by_name().get(inspection.format)
+    return inspection.not_run or (found and found.not_loadable) or f"nothing here runs {inspection.format} files"
 
 
 def runs_directories(name: str) -> bool:

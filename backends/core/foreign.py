@@ -24,6 +24,8 @@ _STARTS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"(?:ptrt|ftrt)", "TensorRT"),
         (rb"RKNN\0", "RKNN"),
         (rb"lCRF", "CRFsuite"),
+        (rb"#(?:Lookup)?Parameter# /", "DyNet"),
+        (rb"\x01\x01(?:\x01.loss_metric_|[\x01-\x08]?\x81.\x81[\x01-\x08])", "dlib"),
         (rb"I(?:x(?:FI|F2|Fl|PT|PQ|SQ|Mp|M2|HE)|w(?:Fl|PQ|SQ|Sq|QR)|HN[a-z]|BxF|BwF)[\0-\xff]{4}\0\0", "Faiss"),
         (rb"\n.\n\x05<unk>\x15", "SentencePiece"),
         (rb"svm_type (?:c_svc|nu_svc|one_class|epsilon_svr|nu_svr)\s+kernel_type ", "LIBSVM"),

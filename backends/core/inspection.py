@@ -113,7 +113,8 @@ class Inspection:
     `model_class` is the dotted class of the root model (of the first estimator where the root is a container);
     `complete` is true when every byte was accounted for. `details` holds what only this format has (layers,
     training configuration, layout). `summary` says in a few words what it is where its class alone says little
-    ("Llama 1.1B · Q4_K_M", "GBDT 500 trees").
+    ("Llama 1.1B · Q4_K_M", "GBDT 500 trees"). `not_run` says why it is not `loadable` where that is not the same of
+    every file in its format.
     """
 
     format: str
@@ -131,3 +132,4 @@ class Inspection:
     findings: tuple[Finding, ...] = ()
     details: dict[str, Json] = field(default_factory=dict)
     summary: str = ""
+    not_run: str = ""

@@ -14,7 +14,7 @@ from backends.core.errors import Damaged, NotLoadable, Unsupported
 from backends.core.findings import KINDS, finding
 from backends.core.format import HEAD, LoadedModel
 from backends.core.inspection import Finding, GlobalRef, Inspection
-from backends.core.registry import inspect, inspect_inside, load, may_hold_model
+from backends.core.registry import inspect, inspect_inside, is_worth_reading, load
 from backends.core.source import Source
 from backends.core.zip_rules import check_contents, check_members, member_source, open_zip
 
@@ -108,7 +108,7 @@ def beside(members: Mapping[str, Source], but: Collection[str]) -> tuple[list[Gl
     names: list[GlobalRef] = []
     findings: list[Finding] = []
     for name, source in members.items():
-        if name in but or not may_hold_model(source.read(0, HEAD), source.size):
+        if name in but or not is_worth_reading(source.read(0, HEAD), source.size):
             continue
         found = inspect_inside(source, name)
         if found is None:

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from backends.core import compression as compressions
 from backends.core import third_party
-from backends.core.containers import container, may_hold_archive
+from backends.core.containers import container, is_zip, may_hold_archive
 from backends.core.descriptors import built_in
 from backends.core.descriptors import named as named
 from backends.core.errors import Damaged, Foreign, Unsupported
@@ -212,6 +212,11 @@ def may_hold_model(head: bytes, size: Optional[int] = None) -> bool:
         return True
     opened = compressions.open_head(head, compression)
     return opened is None or _is_worth(opened, LIKELY)
+
+
+def is_worth_reading(head: bytes, size: Optional[int] = None) -> bool:
+    """Whether a file in another one is worth inspecting: a zip archive always is, whose start need not name a model."""
+    return may_hold_model(head, size) or is_zip(head)
 
 
 def is_told(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from backends.core.errors import Damaged
 from backends.core.findings import finding
 from backends.core.format import HEAD
 from backends.core.inspection import Finding, GlobalRef
-from backends.core.registry import inspect_inside, may_hold_model
+from backends.core.registry import inspect_inside, is_worth_reading
 from backends.core.source import Source
 from backends.core.zip_rules import member_source, read_member
 
@@ -30,7 +30,7 @@ def inspect_members(source: Source, archive: zipfile.ZipFile, infos: Iterable[zi
     for info in infos:
         place = f"the member {info.filename[:200]!r}"
         try:
-            if not may_hold_model(read_member(archive, info, HEAD), info.file_size):
+            if not is_worth_reading(read_member(archive, info, HEAD), info.file_size):
                 continue
             found = inspect_inside(member_source(source, archive, info.filename), place)
         except Damaged as error:

@@ -48,7 +48,7 @@ class Admission:
         if judgement.verdict is Verdict.BLOCKED:
             raise AccessDeniedError(f"{path} is blocked: {why}", hint="nothing in it was run")
         if not inspection.loadable:
-            raise InputError(f"{path} can be inspected but not run: {why_not_loadable(inspection.format)}")
+            raise InputError(f"{path} can be inspected but not run: {why_not_loadable(inspection)}")
         await self._require_signature(path, digest)
         review = judgement.verdict is Verdict.REVIEW and judgement.pinned is None
         unpinned = self._access.policy.require_pin and self._access.policy.pin(digest) is None

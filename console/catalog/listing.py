@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from backends.core.containers import TAIL, is_zip
 from console.files import opening
 from console.files.directories import members_at, row_of_directory
 from console.files.filename_rules import (
@@ -223,7 +224,7 @@ class Lister:
             if old is not None and (old.identity, old.link, old.problem) == (row.identity, row.link, row.problem):
                 return old if old.recipe == beside else replace(old, recipe=beside)
             named = is_named_as_model(os.path.basename(path)) or is_named_as_model(os.path.basename(led.place))
-            return row if named or (fd >= 0 and self._sniffs(path)(os.pread(fd, HEAD, 0))) else None
+            return row if named or (fd >= 0 and self._sniffs(path)(_first_bytes(fd))) else None
         except OSError as error:
             return old or link_not_looked_at(path, error)
         finally:
@@ -242,11 +243,18 @@ class Lister:
         try:
             fd = opening.open_beneath(self._root, path)
             try:
-                return self._sniffs(path)(os.pread(fd, HEAD, 0))
+                return self._sniffs(path)(_first_bytes(fd))
             finally:
                 os.close(fd)
         except OSError as error:
             return None if is_of_the_machine(error) else opening.words_of(error)
+
+
+def _first_bytes(fd: int) -> bytes:
+    """The first bytes of an open file, and the last ones of a zip archive, which name its members. Raises OSError."""
+    head = os.pread(fd, HEAD, 0)
+    size = os.fstat(fd).st_size if is_zip(head) else 0
+    return head + os.pread(fd, min(TAIL, size - HEAD), max(HEAD, size - TAIL)) if size > HEAD else head
 
 
 def row_of_link(path: str, link: os.stat_result, led: opening.Led) -> Artifact:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container
 
 from backends.core import registry, third_party
+from backends.core.foreign import foreign_format
 from console.config import STORE_DIR
 
 MODEL_SUFFIXES = registry.promised_suffixes()
@@ -65,7 +66,7 @@ def unsealed_name(name: str) -> str:
 
 def may_be_artifact(head: bytes) -> bool:
     """Whether a file with these first bytes (up to 4 KiB) may hold a model, open or sealed."""
-    return is_sealed(head) or registry.may_hold_model(head)
+    return is_sealed(head) or registry.may_hold_model(head) or foreign_format(head) is not None
 
 
 def is_told_model(head: bytes) -> bool:

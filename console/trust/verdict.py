@@ -153,7 +153,7 @@ def _completeness(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
 def _remarks(inspection: Inspection) -> Iterator[tuple[Verdict, Reason]]:
     """Remarks that change nothing about loading."""
     if inspection.complete and not inspection.loadable:
-        yield Verdict.SAFE, Reason("not-loadable", why_not_loadable(inspection.format))
+        yield Verdict.SAFE, Reason("not-loadable", why_not_loadable(inspection))
     parameters = {"": inspection.parameters, **{model.at: model.parameters for model in inspection.models}}
     told: set[str] = set()
     for at, values in parameters.items():

@@ -91,7 +91,7 @@ class Operations:
         report = self._app.mirror.report(path)
         if report is None or report.inspection is None or report.judgement.verdict not in _LOADABLE:
             return ""
-        return "" if report.inspection.loadable else why_not_loadable(report.inspection.format)
+        return "" if report.inspection.loadable else why_not_loadable(report.inspection)
 
     def perform(self, action: str, path: str) -> None:
         """Do what an action of the table asks of one artifact; a probe that runs is stopped."""

@@ -177,7 +177,7 @@ def with_layers(*layers: Any) -> dict[str, Any]:
             "keras-lambda",
             [],
         ),
-        ({"class_name": "ChainCRF", "config": {"name": "crf"}}, "keras-foreign", ["ChainCRF"]),
+        ({"class_name": "ChainCRF", "config": {"name": "crf"}}, "keras-foreign", ["__main__.ChainCRF"]),
         (
             {"module": "os", "class_name": "system", "config": {"command": "true"}, "registered_name": None},
             "keras-foreign",
@@ -215,7 +215,7 @@ def test_code_that_a_configuration_brings_in_is_told(
 ) -> None:
     facts = inspect_file(layout(tmp_path / ("m.h5" if layout is legacy else "m.keras"), with_layers(layer)))
     assert {found.code for found in facts.findings} == {code}
-    assert [str(use).lstrip(".") for use in facts.names] == names
+    assert [str(use) for use in facts.names] == names
 
 
 def test_functional_models_list_nested_models_and_every_input() -> None:

@@ -23,6 +23,7 @@ from sklearn.svm import SVC
 from backends.core import registry
 from backends.core.descriptors import why_not_loadable
 from backends.core.errors import NotLoadable
+from backends.core.inspection import Inspection
 from backends.core.model import Runnable
 from backends.core.source import MemorySource
 from tests.backends.test_onnx import FOUND
@@ -168,6 +169,6 @@ def test_a_missing_runtime_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_run_says_why() -> None:
     with pytest.raises(NotLoadable, match="its weights lie in other files"):
         registry.load(MemorySource(FOUND["weights beside"][0]), "onnx")
-    assert "its weights lie in other files" in why_not_loadable("onnx")
+    assert "its weights lie in other files" in why_not_loadable(Inspection("onnx"))
     with pytest.raises(NotLoadable, match="holds one model"):
         registry.load(MemorySource(b""), "onnx", "models[0]")

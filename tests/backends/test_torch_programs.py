@@ -75,6 +75,34 @@ def test_a_script_tells_its_program_and_waits_for_a_person() -> None:
 def test_a_script_that_takes_more_than_tensors_is_shown_and_not_run() -> None:
     found = look(made.script("x: List[str]) -> Tensor"))
     assert (found.signature.takes, found.loadable) == ((), False)
+    (told,) = [one.detail for one in judge(found, Policy()).reasons if one.code == "not-loadable"]
+    assert told.startswith("its forward(x: List[str]) → Tensor takes or gives more than tensors and numbers")
+
+
+def test_a_script_may_take_numbers_beside_tensors() -> None:
+    found = look(made.script("x: Tensor,\n    sr: int,\n    gain: float) -> Tensor"))
+    assert found.signature.takes == (TensorSpec("x"), TensorSpec("sr", "int64", ()), TensorSpec("gain", "float64", ()))
+    assert found.loadable
+
+
+def test_the_class_is_found_in_the_file_of_its_module() -> None:
+    others = {f"code/__torch__/a{number:02}.py": b"class Net(Module):\n  x : int\n" for number in range(30)}
+    found = look(made.script("x: Tensor) -> Tensor", package="z.deep", members=others))
+    assert (found.details["forward"], found.details["source_files"]) == ("(x: Tensor) → Tensor", 31)
+
+
+def test_constants_of_a_program_are_part_of_it() -> None:
+    listed = b"\x80\x02(" + made.pid(key="0") + b"t."
+    assert {one.code for one in look(made.script(constants=listed)).findings} == {"torch-script", "torch-storage"}
+    found = look(made.script(constants=listed, members={"constants/0": bytes(24)}))
+    assert [one.code for one in found.findings] == ["torch-script"]
+    found = look(made.script(members={"constants/0": bytes(24)}))
+    assert [one.code for one in found.findings] == ["unread-member", "torch-script"]
+
+
+def test_a_file_of_one_tensor_says_so() -> None:
+    found = look(made.archive(b"\x80\x02" + made.tensor(made.pid()) + b"."))
+    assert (found.summary, [one.name for one in found.arrays]) == ("one tensor · 6 params · float32", ["tensor"])
 
 
 def test_other_names_in_a_script_are_judged_as_ever() -> None:
@@ -132,5 +160,5 @@ def test_programs_answer_as_pytorch_does() -> None:
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    assert len(told) == 30
+    assert len(told) == 31
     assert [name for name, same in told.items() if not same] == []

@@ -47,6 +47,21 @@ class Attention(nn.Module):  # type: ignore[misc]
         return torch.softmax(self.query(x) @ self.key(x).transpose(1, 2), dim=-1) @ x
 
 
+class Counted(nn.Module):  # type: ignore[misc]
+    def forward(self, x: torch.Tensor, times: int, share: float, flip: bool) -> torch.Tensor:
+        made = x.repeat(1, times) * share
+        return -made if flip else made
+
+
+def with_numbers() -> bool:
+    """Whether a program that takes numbers beside a tensor answers alike."""
+    file, x = io.BytesIO(), torch.randn(3, 4)
+    torch.jit.save(torch.jit.script(Counted()), file)
+    model = registry.load(MemorySource(file.getvalue()), "torch").model
+    given = {"x": x.numpy(), "times": numpy.array(2), "share": numpy.array(0.5), "flip": numpy.array(True)}
+    return bool(numpy.array_equal(model.run(given)["output"], Counted()(x, 2, 0.5, True).numpy()))
+
+
 def models() -> dict[str, tuple[nn.Module, tuple[torch.Tensor, ...]]]:
     """Models by name, with inputs."""
     torch.manual_seed(0)
@@ -98,6 +113,7 @@ def main() -> None:
         expected = [one.numpy() for one in (answer if isinstance(answer, tuple) else (answer,))]
         for how in ("traced", "scripted", "exported"):
             told[f"{name}, {how}"] = same(saved(model, inputs, how), inputs, expected)
+    told["with numbers"] = with_numbers()
     print(json.dumps(told))
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
 import shutil
 import threading
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +46,24 @@ def test_finds_what_may_be_a_model_by_content_or_claims_to_be_one_and_skips_the_
     assert row.identity is not None
     assert row.identity.inode == status.st_ino
     assert set(catalog.marks()) == {"notes"}
+
+
+def test_a_model_in_an_archive_is_found_by_its_directory_and_others_by_their_magic(store: Path) -> None:
+    put(store, "first", data=zipped("m/data/0", "m/data.pkl"))
+    put(store, "last", data=zipped(*(f"m/data/{number:060}" for number in range(200)), "m/data.pkl"))
+    put(store, "none", data=zipped(*(f"word/{number:060}.xml" for number in range(200))))
+    put(store, "language", data=b"\xba\x16\x4f\x2f\x0c\0\0\0" + bytes(60))
+    catalog = Catalog(store)
+    catalog.scan_all()
+    assert paths(catalog) == {"first", "last", "language"}
+
+
+def zipped(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as whole:
+        for name in names:
+            whole.writestr(name, b"")
+    return file.getvalue()
 
 
 COPIES = [

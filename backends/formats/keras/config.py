@@ -16,6 +16,8 @@ from typing import Any, Optional
 from backends.core.findings import finding
 from backends.core.inspection import Finding, GlobalRef, Json
 
+_SCRIPT = "__main__"
+"""The module of a class whose own is not told: it was known to the program that saved it."""
 _MODULE = re.compile(
     r"(tf_keras|tensorflow\.(python\.)?keras|keras)(\.(_tf_keras|src|engine|api))*"
     r"(\.(layers|models|initializers|optimizers|losses|metrics|regularizers|constraints|activations|random|"
@@ -205,7 +207,7 @@ def _note_object(model: KerasModel, entry: dict[str, Json], said: set[tuple[str,
     if (foreign or elsewhere) and (module, name) not in said:
         said.add((module, name))
         dotted = f"{module}.{name}" if module else name
-        model.names.append(GlobalRef(module, name, 0, True))
+        model.names.append(GlobalRef(module or _SCRIPT, name, 0, True))
         detail = f"{dotted}{place} is no class of Keras"
         if elsewhere:
             detail = f"{dotted}{place} is whatever was registered as {str(registered)[:200]!r}"
@@ -218,8 +220,9 @@ def _note_function(model: KerasModel, entry: dict[str, Json], said: set[tuple[st
     inside = str(named) in _known("functions") and (plain or _MODULE.fullmatch(str(module)) is not None)
     if not inside and (str(module), str(named)) not in said:
         said.add((str(module), str(named)))
-        model.names.append(GlobalRef(str(module), str(named), 0, False))
-        model.findings.append(finding("keras-foreign", f"the function {module}.{named} is not part of Keras"))
+        model.names.append(GlobalRef(_SCRIPT if plain else str(module), str(named), 0, False))
+        dotted = str(named) if plain else f"{module}.{named}"
+        model.findings.append(finding("keras-foreign", f"the function {dotted} is not part of Keras"))
 
 
 def read_training(config: Any) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from backends.core.format import HEAD
 from backends.core.inspection import Json
 from backends.core.packed import text_in
 from backends.core.plain_yaml import parse
-from backends.core.registry import may_hold_model
+from backends.core.registry import is_worth_reading
 from backends.core.source import Source
 from backends.formats.mlflow import MLMODEL
 
@@ -91,7 +91,7 @@ def _file(flavors: list[dict[str, Any]], members: Mapping[str, Source]) -> tuple
             return name, name
         inner = sorted(one for one in members if one.startswith(f"{name.rstrip('/')}/"))
         for one in inner:
-            if may_hold_model(members[one].read(0, HEAD), members[one].size):
+            if is_worth_reading(members[one].read(0, HEAD), members[one].size):
                 return name, one
     return (named[0] if named else ""), ""
 

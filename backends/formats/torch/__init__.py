@@ -8,13 +8,15 @@ from backends.core.containers import ZIP_MAGIC
 from backends.core.format import Format
 from backends.formats.torch.names import is_legacy
 
+_TELLING = (b"data.pkl", b".data/extern_modules")
+
 
 def _starts(head: bytes) -> bool:
     return head.startswith(ZIP_MAGIC) or is_legacy(head)
 
 
 def _is_worth(head: bytes, size: Optional[int]) -> bool:
-    return is_legacy(head) or (head.startswith(ZIP_MAGIC) and b"data.pkl" in head)
+    return is_legacy(head) or (head.startswith(ZIP_MAGIC) and any(name in head for name in _TELLING))
 
 
 def _holds_graph(head: bytes, size: Optional[int]) -> bool:
@@ -33,8 +35,8 @@ FORMATS = (
         suffix=".pt",
         implementation="backends.formats.torch.files",
         title="a PyTorch file",
-        suffixes=(".pt", ".pth", ".bin", ".ckpt", ".tar", ".model", ".zip", ".pkl", ".pickle"),
-        promises=(".pt", ".pth", ".ptl", ".ckpt", ".mar", ".nemo"),
+        suffixes=(".pt", ".pth", ".jit", ".bin", ".ckpt", ".tar", ".model", ".zip", ".pkl", ".pickle"),
+        promises=(".pt", ".pth", ".jit", ".ptl", ".ckpt", ".mar", ".nemo"),
         starts=_starts,
         worth=_is_worth,
         order=30,

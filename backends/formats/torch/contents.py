@@ -84,6 +84,9 @@ def contents_of(root: Value, as_tensor: AsTensor) -> Contents:
         keys = [key for key, _value in pairs if type(key) is str]
         found.values = {key[:100]: plain for key, value in pairs if type(key) is str and (plain := _plain(value))}
         found.kind = _kind(keys, pairs, as_tensor)
+    elif (single := as_tensor("tensor", root)) is not None:
+        found.kind, found.tensors = "one tensor", [single.info]
+        return found
     elif type(root) is Instance:
         found.kind = f"module {str(root.callee).rpartition('.')[2]}"
     seen, shown, left = set[int](), set[tuple[str, str, tuple[int, ...]]](), _MOST_VALUES

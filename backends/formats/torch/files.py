@@ -36,11 +36,12 @@ _MAX_TOLD = 20
 _NOTE = 100
 _TRACED = "traced_inputs"
 """The name of the inputs that a program was traced with, a pickle and its storages."""
+_NO_TENSORS = "its forward{} takes or gives more than tensors and numbers: script a module around it that does not"
+_CONSTANTS = "constants"
+"""The name of the tensors that a program holds as constants, a pickle and its storages."""
 _MEMBERS = ("data.pkl", "version", "byteorder", "constants.pkl", ".data/serialization_id", ".format_version",
             ".storage_alignment")  # fmt: skip
 """What stands in every archive beside the storages."""
-_PICKLES = (".debug_pkl", "constants.pkl")
-"""Ends of the names of pickles that stand beside a program."""
 _MOST_PICKLES = 2_000
 
 
@@ -129,23 +130,15 @@ def _archive(source: Source) -> Inspection:
             raise Damaged("the archive holds no data.pkl", offset=0)
         storages = Storages(5)
         walked = walk(member_source(source, archive, f"{root}data.pkl"), persistent=storages)
-        read = (f"{root}data.pkl", f"{root}{_TRACED}.pkl")
-        own = [name for name in members if name.endswith(_PICKLES) and name not in read][:_MOST_PICKLES]
-        others = [info for name, info in members.items() if not name.startswith(f"{root}data/")]
-        others = [info for info in others if info.filename not in (*read, *own)]
-        inside = inspect_members(source, archive, others)
-        found.extend(inside.findings)
-        walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names) + inside.names
+        walked.names = tuple(replace(use, place=f"member {root}data.pkl") for use in walked.names)
+        constants = _walk_beside(source, archive, root, members, walked, found)
         found.extend(check_contents(archive))
-        for name in (*read[1:], *own):
-            if name in members:
-                beside = walk(member_source(source, archive, name), persistent=Storages(5))
-                walked.names += tuple(replace(use, place=f"member {name}") for use in beside.names)
-                found.extend(beside.findings)
-        found.extend(_unread(root, members, storages))
+        found.extend(_unread(root, members, storages, constants))
         found.extend(_odd_notes(archive, root, members))
         for storage in storages.found.values():
             found.extend(_sized(storage, members.get(f"{root}data/{storage.key}")))
+        for storage in constants.found.values():
+            found.extend(_sized(storage, members.get(f"{root}{_CONSTANTS}/{storage.key}")))
         if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
             found.append(finding("torch-script", "the archive is a TorchScript program: it holds code", 0))
         foreign = [name for name in members if name.endswith(".npy") or name in ("config.json", "metadata.json")]
@@ -153,16 +146,43 @@ def _archive(source: Source) -> Inspection:
             detail = f"an archive of PyTorch that also holds {foreign[0][:200]!r}"
             found.append(finding("polyglot", detail, members[foreign[0]].header_offset))
         outermost = walked.roots[0] if walked.roots else None
-        told, signature = program(archive, root, members, _short(outermost))
+        told, signature = program(archive, root, members, str(outermost.callee) if type(outermost) is Instance else "")
     details: dict[str, Json] = {"container": "zip", "members": len(members), **told}
     model: Inspection = _inspection(walked, storages, outermost, found, details)
     names = tuple(use for use in model.names if not is_own(use.module, use.name)) if told else model.names
-    return replace(model, names=names, signature=signature, loadable=bool(signature.takes))
+    why = _NO_TENSORS.format(details["forward"]) if "forward" in details and not signature.takes else ""
+    return replace(model, names=names, signature=signature, loadable=bool(signature.takes), not_run=why)
 
 
-def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: Storages) -> list[Finding]:
+def _walk_beside(
+    source: Source,
+    archive: zipfile.ZipFile,
+    root: str,
+    members: dict[str, zipfile.ZipInfo],
+    walked: Walk,
+    found: list[Finding],
+) -> Storages:
+    """Add the names and findings of all members but the first pickle and the numbers; the storages of constants."""
+    known = (f"{root}{_TRACED}.pkl", f"{root}{_CONSTANTS}.pkl")
+    own = [name for name in members if name in known or name.endswith(".debug_pkl")][:_MOST_PICKLES]
+    passed, numbers = {f"{root}data.pkl", *own}, (f"{root}data/", f"{root}{_CONSTANTS}/")
+    others = [info for name, info in members.items() if name not in passed and not name.startswith(numbers)]
+    inside = inspect_members(source, archive, others)
+    walked.names += inside.names
+    found.extend(inside.findings)
+    constants = Storages(5)
+    for name in own:
+        storages = constants if name == f"{root}{_CONSTANTS}.pkl" else Storages(5)
+        beside = walk(member_source(source, archive, name), persistent=storages)
+        walked.names += tuple(replace(use, place=f"member {name}") for use in beside.names)
+        found.extend(beside.findings)
+    return constants
+
+
+def _unread(root: str, members: dict[str, zipfile.ZipInfo], storages: Storages, constants: Storages) -> list[Finding]:
     """Members that PyTorch does not write, or that no tensor reads."""
     known = {f"{root}{name}" for name in _MEMBERS} | {f"{root}data/{key}" for key in storages.found}
+    known |= {f"{root}{_CONSTANTS}/{key}" for key in constants.found}
     own = (f"{root}code/", f"{root}{_TRACED}")
     others = (name for name in members if name not in known and not name.startswith(own))
     return [

@@ -16,18 +16,19 @@ from backends.core.tensor_model import TensorModel
 
 
 class TorchModel(TensorModel):
-    """A callable of PyTorch with the inputs and outputs of a signature."""
+    """A callable of PyTorch with the inputs and outputs of a signature; inputs without sides are `numbers` to it."""
 
-    def __init__(self, torch: Any, program: Any, signature: Signature) -> None:
+    def __init__(self, torch: Any, program: Any, signature: Signature, *, numbers: bool) -> None:
         laid_out = [list(one.shape) if one.shape else [None, None] for one in signature.takes]
         super().__init__(signature, row_wise=False, laid_out=laid_out)
         self._torch = torch
         self._program = program
+        self._numbers = [numbers and one.shape == () for one in signature.takes]
 
     def answers(self, tensors: list[Any]) -> list[Any]:
         """The outputs in the order of the signature. Raises what PyTorch raises."""
         with self._torch.inference_mode():
-            found = self._program(*(self._torch.from_numpy(one.copy()) for one in tensors))
+            found = self._program(*map(self._argument, tensors, self._numbers))
         parts = [found] if self._torch.is_tensor(found) else found
         if isinstance(parts, dict):
             parts = list(parts.values())
@@ -35,6 +36,9 @@ class TorchModel(TensorModel):
         if len(answers) != len(self.signature.gives):
             raise ValueError(f"the program gave {len(answers)} tensors, and {len(self.signature.gives)} are known")
         return answers
+
+    def _argument(self, given: Any, number: bool) -> Any:
+        return given.item() if number else self._torch.from_numpy(given.copy())
 
     def close(self) -> None:
         """Let go of the program."""
@@ -47,7 +51,7 @@ def load_script(source: Source, inspection: Inspection) -> LoadedModel:
     def opened(torch: Any, data: io.BytesIO) -> Any:
         return torch.jit.load(data, map_location="cpu").eval()
 
-    return _loaded(source, inspection, opened)
+    return _loaded(source, inspection, opened, numbers=True)
 
 
 def load_exported(source: Source, inspection: Inspection) -> LoadedModel:
@@ -56,10 +60,12 @@ def load_exported(source: Source, inspection: Inspection) -> LoadedModel:
     def opened(torch: Any, data: io.BytesIO) -> Any:
         return importlib.import_module("torch.export").load(data).module()
 
-    return _loaded(source, inspection, opened)
+    return _loaded(source, inspection, opened, numbers=False)
 
 
-def _loaded(source: Source, inspection: Inspection, opened: Callable[[Any, io.BytesIO], Any]) -> LoadedModel:
+def _loaded(
+    source: Source, inspection: Inspection, opened: Callable[[Any, io.BytesIO], Any], *, numbers: bool
+) -> LoadedModel:
     begun = time.perf_counter()
     try:
         torch: Any = importlib.import_module("torch")
@@ -67,7 +73,7 @@ def _loaded(source: Source, inspection: Inspection, opened: Callable[[Any, io.By
         raise NotLoadable("running it needs the Python package torch: install the torch extra") from None
     torch.set_num_threads(1)
     program = opened(torch, io.BytesIO(source.read(0, source.size)))
-    model = TorchModel(torch, program, inspection.signature)
+    model = TorchModel(torch, program, inspection.signature, numbers=numbers)
     return LoadedModel(model, inspection.format, phases={"program": time.perf_counter() - begun})
 
 

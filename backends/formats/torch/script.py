@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Mapping
+from typing import Optional
 
 from backends.core.inspection import Json, Signature, TensorSpec
 from backends.core.zip_rules import read_member
@@ -19,6 +20,13 @@ _MOST_READ = 1 << 20
 _MOST_HEAD = 2000
 """Characters of the head of a function that are read."""
 _FORWARD = re.compile(r"def forward\((self[^)]*)\)\s*->\s*([^:\n]+(?:\[[^\n]*\])?):")
+_TAKEN: dict[str, tuple[str, Optional[tuple[()]]]] = {
+    "Tensor": ("", None),
+    "int": ("int64", ()),
+    "float": ("float64", ()),
+    "bool": ("bool", ()),
+}
+"""Types of arguments that are given to a program: dtype and shape of the tensor that is asked for."""
 _ARGUMENT = re.compile(r"(\w+)\s*:\s*([\w.\[\], ]+)")
 
 
@@ -31,17 +39,21 @@ def is_own(module: str, name: str) -> bool:
 def program(
     archive: zipfile.ZipFile, root: str, members: Mapping[str, zipfile.ZipInfo], main: str
 ) -> tuple[dict[str, Json], Signature]:
-    """The source files by name, their number, and what `forward` of the class `main` takes and gives; nothing where
-    there are none."""
+    """The source files by name, their number, and what `forward` of the class `main` (with its module) takes and
+    gives; nothing where there are none."""
     names = sorted(name for name in members if name.startswith(f"{root}code/") and name.endswith(".py"))
     if not names:
         return {}, Signature()
+    module, _, short = main.rpartition(".")
+    own = f"{root}code/{module.replace('.', '/')}.py"
+    names.sort(key=lambda name: name != own)
     texts = {name[len(root) :]: _text(archive, members[name]) for name in names[:_SHOWN]}
     shown: dict[str, Json] = {name: text[:_MOST_TEXT] for name, text in texts.items()}
     found: dict[str, Json] = {"source_files": len(names), "code": shown}
-    text = next((one for one in texts.values() if f"class {main}(Module)" in one), "")
-    begin = text.find("def forward(", text.find(f"class {main}(Module)"))
-    forward = _FORWARD.match(text[begin : begin + _MOST_HEAD]) if begin >= 0 else None
+    text = texts.get(own[len(root) :], "")
+    head = text.find(f"class {short}(Module)")
+    begin = text.find("def forward(", head)
+    forward = _FORWARD.match(text[begin : begin + _MOST_HEAD]) if head >= 0 and begin >= 0 else None
     if forward is None:
         return found, Signature()
     arguments = [(name, kind.strip(" ,")) for name, kind in _ARGUMENT.findall(forward[1]) if name != "self"]
@@ -54,10 +66,10 @@ def _text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
 
 
 def _signature(arguments: list[tuple[str, str]], result: str) -> Signature:
-    """The tensors of a program that takes tensors alone and gives one or a tuple of them; else nothing."""
+    """The tensors of a program that takes tensors and numbers and gives one tensor or a tuple; else nothing."""
     count = 1 if result == "Tensor" else len(re.findall(r"Tensor", result)) if result.startswith("Tuple[Tensor") else 0
-    if not count or any(kind != "Tensor" for _name, kind in arguments):
+    if not count or any(kind not in _TAKEN for _name, kind in arguments):
         return Signature()
     names = ["output"] if count == 1 else [f"output_{number}" for number in range(count)]
-    takes = tuple(TensorSpec(name) for name, _kind in arguments[:_SHOWN])
+    takes = tuple(TensorSpec(name, *_TAKEN[kind]) for name, kind in arguments[:_SHOWN])
     return Signature(takes=takes, gives=tuple(TensorSpec(name) for name in names[:_SHOWN]))
