@@ -63,6 +63,14 @@ SCREENS: dict[str, ScreenSpec] = {
             places=_ABOUT_ONE,
         ),
         ScreenSpec(
+            "diff",
+            "differences:DifferencesScreen",
+            "model",
+            "d",
+            "Show how two models differ: the two that are marked, or the marked one and the one under the cursor",
+            places="home diff",
+        ),
+        ScreenSpec(
             "trust",
             "trust:TrustScreen",
             "model",

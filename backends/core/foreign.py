@@ -32,14 +32,12 @@ _STARTS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"solver_type [A-Z0-9_]+\s+nr_class ", "LIBLINEAR"),
         (rb"\0B<(?:TransitionModel|Nnet3|Nnet|DIAGGMM)> ", "Kaldi"),
         (rb"\xac\xed\0\x05", "Java's serialisation (Weka, Stanford NLP and others)"),
-        (rb"RD[AX][23]\n[XAB]\n", "R workspace"),
-        (rb"X\n\0\0\0[\x02\x03]\0[\x00-\x09][\0-\xff]{2}\0", "R object (RDS)"),
         (rb"\s*\{\s*\"(?:format\"\s*:\s*\"(?:layers|graph)-model\"|modelTopology\"\s*:)", "TensorFlow.js"),
     )
 )
 """First bytes and the format. Sources: fasttext.cc; `GGML_FILE_MAGIC` of ggml and
 what came after it; the schemas of ONNX Runtime and ExecuTorch; param.cpp of ncnn; index_write.cpp of Faiss;
-crf1d_model.c of CRFsuite; svm.cpp and linear.cpp; serialize.c and saveload.c of R."""
+crf1d_model.c of CRFsuite; svm.cpp and linear.cpp."""
 _NAMES = {
     ".ggml": "GGML",
     ".pdparams": "PaddlePaddle",
@@ -55,8 +53,6 @@ _NAMES = {
     ".hef": "Hailo",
     ".dlc": "Qualcomm's DLC",
     ".crfsuite": "CRFsuite",
-    ".rds": "R object (RDS)",
-    ".rdata": "R workspace",
     ".traineddata": "Tesseract",
     ".nnet3": "Kaldi",
 }

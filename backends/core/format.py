@@ -11,7 +11,7 @@ imported when it is first used, in a child. Python 3.9 and its standard library 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
@@ -50,6 +50,13 @@ class Implementation(Protocol):
 
     def inspect(self, source: Source) -> Inspection:
         """Read the facts without running anything. Raises Damaged, Unsupported, OSError."""
+        ...
+
+    def arrays(self, source: Source) -> Iterator[tuple[str, Any]]:
+        """The arrays of numbers that `inspect` has told, by their names, one after another, as numpy's.
+
+        Raises Damaged, OSError.
+        """
         ...
 
     def load(self, source: Source, at: str = "") -> LoadedModel:
@@ -166,6 +173,12 @@ class Format:
         code: Any = self.code()
         found: Inspection = code.inspect_directory(members)
         return found
+
+    def arrays(self, source: Source) -> Iterator[tuple[str, Any]]:
+        """The arrays of numbers in a file, by name; nothing where this format does not tell them. Raises Damaged,
+        OSError."""
+        code = self.code()
+        return code.arrays(source) if hasattr(code, "arrays") else iter(())
 
     def load(self, source: Source, at: str = "") -> LoadedModel:
         """Build the model in this process, a worker. Raises NotLoadable, Unsupported, and what its code raises."""

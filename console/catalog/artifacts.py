@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,22 @@ from console.catalog.watching import Watching
 from console.closing import close_each
 from console.errors import InputError
 from console.events import Bus
+from console.files.opening import open_artifact
+from console.inspection.differing import differences
 from console.inspection.explaining import Explaining
 from console.inspection.service import InspectionService
-from console.records import Artifact, Event, Explanation, KnownFacts, Report, SweepPart, SweepTotals, Verdict
+from console.records import (
+    ArrayNorm,
+    Artifact,
+    Differences,
+    Event,
+    Explanation,
+    KnownFacts,
+    Report,
+    SweepPart,
+    SweepTotals,
+    Verdict,
+)
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
@@ -44,6 +57,7 @@ class Artifacts:
         launcher: Launcher,
         bus: Bus,
         *,
+        norms: Callable[[int, str], Awaitable[dict[str, ArrayNorm]]],
         width: int,
         given: Path | None = None,
         moved: Callable[[Path], None] = lambda _: None,
@@ -53,6 +67,7 @@ class Artifacts:
         self._explaining = explaining
         self._access = access
         self._launcher = launcher
+        self._norms_of = norms
         self._width = width
         self._rows = ArtifactRows()
         self._moved = moved
@@ -141,6 +156,24 @@ class Artifacts:
         with suppress(InputError):
             await self._access.refresh()
         return await self._explaining.of(await self.report(path))
+
+    async def differ(self, first: str, second: str) -> Differences:
+        """How two artifacts differ, by the norms of their arrays too where their formats tell the numbers. Raises
+        InputError."""
+        before, after = await self.report(first), await self.report(second)
+        for report in (before, after):
+            if report.inspection is None:
+                reason = report.judgement.reasons[0].detail if report.judgement.reasons else "nothing was read of it"
+                raise InputError(f"{report.artifact.path} cannot be compared: {reason}")
+        norms = [await self._norms(report) for report in (before, after)]
+        return await asyncio.to_thread(differences, before, after, *norms)
+
+    async def _norms(self, report: Report) -> dict[str, ArrayNorm]:
+        row, found = report.artifact, report.inspection
+        if found is None or not found.arrays or row.members or row.sealed:
+            return {}
+        with await asyncio.to_thread(open_artifact, self._root, row.path, links=True) as opened:
+            return await self._norms_of(opened.fd, row.path)
 
     async def known(self, path: str) -> KnownFacts:
         """The known facts of one artifact, without a look at the disk."""

@@ -208,6 +208,15 @@ def _looking(commands: Commands) -> None:
     inspect.add_argument("--digest", action="store_true", help="read it all and tell its digest")
     inspect.add_argument("--at", default="", metavar="PLACE", help="show this one of several models in the file")
     inspect.set_defaults(run="show:inspect")
+    diff = _add(
+        commands,
+        "diff",
+        "Show how two artifacts differ: what they are, declare and take, and their arrays by the norms of the numbers.",
+        "diff churn/lr.joblib churn/lr-new.joblib",
+    )
+    diff.add_argument("artifact", metavar="FIRST")
+    diff.add_argument("other", metavar="SECOND")
+    diff.set_defaults(run="diff:diff")
     history = _add(commands, "history", "List the retained versions of an artifact.", "history churn/lr.joblib")
     history.add_argument("artifact", metavar="ARTIFACT")
     history.set_defaults(run="show:history")

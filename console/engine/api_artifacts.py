@@ -10,6 +10,7 @@ from console.records import (
     AuditCheck,
     AuditEntry,
     Comparison,
+    Differences,
     EncryptedFile,
     Explanation,
     ExportProgress,
@@ -57,6 +58,11 @@ class ArtifactsApi(Protocol):
 
     async def explain(self, path: str) -> Explanation:
         """A verdict in plain words, and how the content differs from the one before it. Raises InputError."""
+        ...
+
+    async def differ(self, first: str, second: str) -> Differences:
+        """How two artifacts differ: what they are and declare, what they take and give, and their arrays, by the norms
+        of their numbers where the formats tell them. Raises InputError."""
         ...
 
     async def prioritize(self, paths: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ from console.files.roots import why_not_writable
 from console.inspection.cache import InspectionCache
 from console.inspection.decryption import Unsealing
 from console.inspection.explaining import Explaining
-from console.inspection.inspecting import inspect_directory_in, inspect_in, plan_in
+from console.inspection.inspecting import inspect_directory_in, inspect_in, norms_in, plan_in
 from console.inspection.previous_content import PreviousContent
 from console.inspection.service import InspectionService
 from console.recipes.chosen import Chosen
@@ -352,6 +352,7 @@ class Rooms:
             self.book,
             self._launcher,
             self.bus,
+            norms=norms_in(self._inspectors),
             width=self._inspectors.count,
             given=self._given,
             moved=moved,

@@ -14,7 +14,7 @@ from console.files.directories import OpenedDirectory
 from console.files.snapshot import Snapshot, frozen, new_memory
 from console.free_memory import free_memory
 from console.inspection.service import CannotInspect
-from console.records import Inspection, Verdict
+from console.records import ArrayNorm, Inspection, Verdict
 from console.worker.inspector import Inspectors, NotInspected
 
 _LEAST = 256 << 20
@@ -122,6 +122,18 @@ def inspect_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[Inspect
         return await _twice(lambda anew: inspectors.inspect(fd, os.path.basename(name), anew=anew))
 
     return inspect
+
+
+def norms_in(inspectors: Inspectors) -> Callable[[int, str], Awaitable[dict[str, ArrayNorm]]]:
+    """A function that has the norms of a file's arrays taken; none of one that its inspector cannot read to its end."""
+
+    async def norms(fd: int, name: str) -> dict[str, ArrayNorm]:
+        try:
+            return await inspectors.norms(fd, os.path.basename(name))
+        except ConsoleError:
+            return {}
+
+    return norms
 
 
 def inspect_directory_in(inspectors: Inspectors) -> Callable[[OpenedDirectory], Awaitable[Inspection]]:

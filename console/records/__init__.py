@@ -10,6 +10,7 @@ from backends.core.inspection import ONE_TEXT, Inspection, Json, Signature
 from console.records.artifacts import Artifact, FileIdentity, Verdict
 from console.records.audit import AuditCheck, AuditEntry
 from console.records.data import DataColumns, DataSource, Draft, Expected, FoundDataFiles, ModelData, TypedPath
+from console.records.differences import ArrayChange, ArrayNorm, Differences
 from console.records.events import Event, EventData, EventKind, MissedEvents
 from console.records.failures import Difference, ErrorRecord, ExceptionInfo, Failure, Frame
 from console.records.front import FrontOrder, FrontReport, FrontSettings, Listener
@@ -105,6 +106,8 @@ __all__ = [
     "WIDTHS",
     "AnswerFile",
     "Answers",
+    "ArrayChange",
+    "ArrayNorm",
     "Artifact",
     "AuditCheck",
     "AuditEntry",
@@ -121,6 +124,7 @@ __all__ = [
     "DataSource",
     "Datatype",
     "Difference",
+    "Differences",
     "Draft",
     "Durations",
     "EncryptedFile",

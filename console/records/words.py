@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from console.records.differences import ArrayChange
 from console.records.trust import Change, ContentDiff
 from console.records.workers import Growth
 
-__all__ = ["CERTAIN", "change_words", "growth_words", "news", "rate_words", "span_words"]
+__all__ = ["CERTAIN", "change_words", "growth_words", "news", "norm_words", "rate_words", "span_words"]
 
 CERTAIN = 3.0
 """Growth is told from this many standard errors on."""
@@ -76,6 +77,15 @@ def _name_news(since: ContentDiff, alarming: Collection[str]) -> list[str]:
 
 def _few(listed: list[str]) -> str:
     return f"{', '.join(listed[:2])} and {len(listed) - 2} more" if len(listed) > 3 else ", ".join(listed)
+
+
+def norm_words(change: ArrayChange) -> str:
+    """The norms of an array in both: `12.3 → 12.9 (+4.9 %)`."""
+    before, after = change.norm_before, change.norm_after
+    if before is None or after is None:
+        return "" if before is None and after is None else f"{before if after is None else after:.4g}"
+    part = f" ({(after - before) / before:+.2%})" if before else ""
+    return f"{before:.4g} → {after:.4g}{part}"
 
 
 def change_words(change: Change) -> str:

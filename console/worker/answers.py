@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 from msgspec import Meta, Struct
 
 from backends.core.inspection import Json, Signature
-from console.records import DataColumns, DataFile, Evaluated, Prediction
+from console.records import ArrayNorm, DataColumns, DataFile, Evaluated, Prediction
 from console.safe_text import safe
 from console.worker.decode_records import Malformed, check_json, decoded
 from console.worker.failures import texts, version_texts, warning_texts
@@ -108,6 +108,11 @@ class Sample:
     truths: list[Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Norms:
+    norms: list[tuple[str, float | None, str]]
+
+
 Warned = TypeVar("Warned", Loaded, Saved, Evaluated, DataFile, Prediction)
 
 
@@ -118,6 +123,14 @@ def loaded_from(said: Head) -> Loaded:
     return replace(
         _with_safe_texts(found), notes=texts(found.notes), library_versions=version_texts(found.library_versions)
     )
+
+
+def norms_from(said: Head) -> dict[str, ArrayNorm]:
+    """The norms of a file's arrays by their names; the first of those that share one."""
+    found: dict[str, ArrayNorm] = {}
+    for name, norm, digest in decoded(said, _Norms).norms:
+        found.setdefault(name, ArrayNorm(norm, digest))
+    return found
 
 
 def columns_from(said: Head) -> DataColumns:

@@ -18,8 +18,8 @@ from backends.core.load_plan import LoadPlan
 from console.errors import ConsoleError, OperationError
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
-from console.records import DataColumns, ReadOptions
-from console.worker.answers import columns_from
+from console.records import ArrayNorm, DataColumns, ReadOptions
+from console.worker.answers import columns_from, norms_from
 from console.worker.decode_records import inspection_from
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
@@ -131,6 +131,14 @@ class Inspectors:
         async with self._child(name, anew=False) as one:
             head, _body = await _answer(one.child, "columns", fields, (fd,), name, deadline)
             return one.child.checked(columns_from, head, "columns")
+
+    async def norms(self, fd: int, name: str) -> dict[str, ArrayNorm]:
+        """The norms of the arrays of numbers in the open regular file `fd`, as far as its format tells them. Raises as
+        `inspect` does."""
+        seconds = DEADLINE + os.fstat(fd).st_size / BYTES_A_SECOND
+        async with self._child(name, anew=False) as one:
+            head, _body = await _answer(one.child, "norms", {"name": name}, (fd,), name, seconds)
+            return one.child.checked(norms_from, head, "norms")
 
     async def _ask(
         self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool

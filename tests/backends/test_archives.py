@@ -313,8 +313,6 @@ def test_the_image_of_a_cd_says_so() -> None:
         (b"solver_type L2R_LR\nnr_class 2\n", "LIBLINEAR"),
         (b"\0B<TransitionModel> " + bytes(60), "Kaldi"),
         (b"\xac\xed\0\x05sr\0\x1aweka.classifiers.trees.J48", "Java's serialisation"),
-        (b"RDX3\nX\n\0\0\0\3" + bytes(20), "R workspace"),
-        (b"X\n\0\0\0\3\0\4\3\1\0\3\5\0" + bytes(20), "R object"),
         (b'{"format": "layers-model", "generatedBy": "keras v2"}', "TensorFlow"),
     ],
 )

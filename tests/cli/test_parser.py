@@ -18,7 +18,7 @@ from tests.cli.running import Run
 
 EXPECTED = {
     "ls", "inspect", "predict", "evaluate", "probe", "update", "history", "rollback",
-    "accelerate", "watch", "convert", "doctor", "audit", "demo", "completion",
+    "accelerate", "watch", "convert", "diff", "doctor", "audit", "demo", "completion",
     "keygen", "sign", "verify", "seal", "unseal", "serve", "status", "token", "jobs",
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from console.errors import InputError, UsageError
 from console.records import (
@@ -10,6 +11,7 @@ from console.records import (
     Artifact,
     DataColumns,
     DataReading,
+    Differences,
     Draft,
     Evaluated,
     Expected,
@@ -66,6 +68,9 @@ class FedArtifacts(FedRoom):
 
     async def explain(self, path: str) -> Explanation:
         return await self._feeder.explain(path)
+
+    async def differ(self, first: str, second: str) -> Differences:
+        return replace(self._feeder.differences, first=first, second=second)
 
     async def prioritize(self, paths: tuple[str, ...]) -> None:
         self._feeder.looked_at = paths

@@ -15,6 +15,7 @@ from console.records import (
     Comparison,
     DataFile,
     DataSource,
+    Differences,
     EngineFacts,
     Event,
     Explanation,
@@ -87,6 +88,7 @@ class Feeder:
         self.asked: list[tuple[str, ...]] = []
         self.closed = False
         self.looked_at: tuple[str, ...] = ()
+        self.differences = Differences("", "", (), (), 0, measured=False)
 
     # what changes, as an engine tells it
 

@@ -9,7 +9,7 @@ import pytest
 
 from console.config import Sealing, Settings
 from console.errors import AccessDeniedError, NeedsReviewError, OperationError
-from console.records import ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
+from console.records import ArrayChange, Change, Differences, ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
 from console.trust.roles import Permission, Role
 from console.ui import text
 from console.ui.dialogs.confirm import ConfirmScreen, SealScreen
@@ -489,3 +489,34 @@ def test_a_tally_tells_reasons_once_and_few_names() -> None:
     tally.add(Outcome("read anew", "safe as before"), "a/b.pkl")
     assert tally.sentence() == "a/b.pkl: read anew: safe as before"
     assert names(["a", "b", "c"]) == "a, b, c"
+
+
+async def test_two_models_are_compared_from_the_older_to_the_newer() -> None:
+    feeder = demo()
+    changes = (
+        Change("class", "", "a.B", "c.D"),
+        Change("size", "", "1000", "2000"),
+        Change("name", "x.y", None, "named"),
+    )
+    arrays = (ArrayChange("w" * 90, "F32 2x2", "F32 2x2", 5.0, 10.0), ArrayChange("fresh", None, "F32 4", None, 1.0))
+    feeder.differences = Differences("", "", changes, arrays, 7, measured=True)
+    async with console_on(feeder) as console:
+        home = console.app.screen
+        assert isinstance(home, HomeScreen)
+        assert not home.can("diff")
+        assert "it takes two" in home.why_not("diff")
+        await mark(console, RF, SVM)
+        assert home.can("diff")
+        await console.press("d")
+        await console.until(lambda: "arrays the same" in console.picture())
+        picture = console.picture()
+        older = sorted((RF, SVM), key=lambda path: console.app.rows.by_path[path].artifact.modified)
+        assert f"{older[0]} → {older[1]}" in picture
+        assert "a.B → c.D" in picture
+        assert "5 → 10 (+100.00%)" in picture
+        assert "+ F32 4" in picture
+        assert "7 arrays the same, by their numbers" in picture
+        await console.press("d")
+        await console.until(lambda: isinstance(console.app.screen, HomeScreen))
+        await mark(console, FRAUD)
+        assert not home.can("diff"), "three are marked"

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
 
 from backends.core.counted import counted
 from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json
+from backends.core.numbers import numbers
 from backends.core.source import Source
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
 from backends.formats.safetensors.strict_json import OverBudgetError
 
 _METADATA_TOLD = 100
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "I64": "int64",
+    "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
+}  # fmt: skip
 
 
 def inspect(source: Source) -> Inspection:
@@ -21,6 +28,18 @@ def inspect(source: Source) -> Inspection:
         return _inspection(read_header(source), {})
     except OverBudgetError as error:
         return _not_read(error)
+
+
+def arrays(source: Source) -> Iterator[tuple[str, Any]]:
+    """The tensors of one file in the order of their bytes. Raises Damaged, OverBudgetError, OSError."""
+    header = read_header(source)
+    at = source.size - sum(tensor.bytes for tensor in header.tensors)
+    for tensor in header.tensors:
+        dtype = _DTYPES.get(tensor.dtype, "")
+        found = numbers(source, at, prod(tensor.shape), dtype)
+        at += tensor.bytes
+        if found is not None:
+            yield tensor.name, found
 
 
 def inspect_directory(members: Mapping[str, Source]) -> Inspection:

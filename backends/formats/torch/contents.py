@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from backends.core.counted import counted
 from backends.core.inspection import ArrayInfo, Json
@@ -23,10 +23,17 @@ _LIGHTNING = "pytorch-lightning_version"
 
 
 class Tensor(NamedTuple):
-    """A tensor, and which numbers it shows, which others may show too."""
+    """A tensor: a view of the storage under `key` from `offset` on, in elements, which others may show too."""
 
     info: ArrayInfo
-    numbers: tuple[str, str, tuple[int, ...]]
+    key: str
+    offset: int
+    strides: tuple[int, ...]
+
+    @property
+    def numbers(self) -> tuple[str, int, tuple[int, ...], tuple[int, ...]]:
+        """The same for tensors that show the same numbers alike."""
+        return self.key, self.offset, self.info.shape, self.strides
 
 
 AsTensor = Callable[[str, Value], Optional[Tensor]]
@@ -38,6 +45,8 @@ class Contents:
 
     kind: str = ""
     tensors: list[ArrayInfo] = field(default_factory=list)
+    views: list[Tensor] = field(default_factory=list)
+    """The same with where their numbers lie."""
     values: dict[str, Json] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
     """Names of tensors that show the numbers of one before them."""
@@ -85,11 +94,11 @@ def contents_of(root: Value, as_tensor: AsTensor) -> Contents:
         found.values = {key[:100]: plain for key, value in pairs if type(key) is str and (plain := _plain(value))}
         found.kind = _kind(keys, pairs, as_tensor)
     elif (single := as_tensor("tensor", root)) is not None:
-        found.kind, found.tensors = "one tensor", [single.info]
+        found.kind, found.tensors, found.views = "one tensor", [single.info], [single]
         return found
     elif type(root) is Instance:
         found.kind = f"module {str(root.callee).rpartition('.')[2]}"
-    seen, shown, left = set[int](), set[tuple[str, str, tuple[int, ...]]](), _MOST_VALUES
+    seen, shown, left = set[int](), set[Any](), _MOST_VALUES
     waiting: list[tuple[str, Value, int]] = [("", root, 0)]
     while waiting and left and len(found.tensors) < _MOST_TENSORS:
         place, value, depth = waiting.pop()
@@ -97,6 +106,7 @@ def contents_of(root: Value, as_tensor: AsTensor) -> Contents:
         tensor = as_tensor(place, value)
         if tensor is not None:
             found.tensors.append(tensor.info)
+            found.views.append(tensor)
             if tensor.numbers in shown:
                 found.repeated.add(tensor.info.name)
             shown.add(tensor.numbers)

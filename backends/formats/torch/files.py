@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -23,6 +24,7 @@ from backends.core.zip_rules import check_contents, check_members, member_source
 from backends.formats.pickle.values import Instance, Value
 from backends.formats.pickle.walk import Walk, walk
 from backends.formats.torch import NOT_RUN
+from backends.formats.torch.arrays import arrays_in
 from backends.formats.torch.contents import contents_of
 from backends.formats.torch.names import MAGIC, is_legacy
 from backends.formats.torch.package import inspect_package, package_root
@@ -87,6 +89,17 @@ def inspect(source: Source) -> Inspection:
             complete=inspection.complete and opened.complete,
             findings=(*opened.findings, *inspection.findings),
         )
+
+
+def arrays(source: Source) -> Iterator[tuple[str, Any]]:
+    """The tensors of an archive by their places; nothing for other files of PyTorch. Raises Damaged, OSError."""
+    with decompressed(source) as opened:
+        if is_legacy(opened.source.read(0, 64)):
+            return
+        with open_zip(opened.source) as archive:
+            root = _archive_root(archive.namelist())
+        if root is not None:
+            yield from arrays_in(opened.source, root)
 
 
 def _inspection(walked: Walk, storages: Storages, root: Value, found: list[Finding], details: dict[str, Json]) -> Any:

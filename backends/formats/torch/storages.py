@@ -77,10 +77,11 @@ class Tensors:
         storage, offset, shape, strides = args[:4]
         if type(storage) is not Storage or not is_shape(shape):
             return None
+        info = ArrayInfo(name, shape, DTYPES.get(storage.kind, storage.kind), storage.itemsize * prod(shape))
         if not _lies_within(storage.count, offset, shape, strides):
             self.outside.append(name)
-        dtype = DTYPES.get(storage.kind, storage.kind)
-        return Tensor(ArrayInfo(name, shape, dtype, storage.itemsize * prod(shape)), (storage.key, repr(offset), shape))
+            return Tensor(info, f"{storage.key} outside", len(self.outside), ())
+        return Tensor(info, storage.key, offset, strides)
 
     def findings(self) -> list[Finding]:
         """One for each tensor that reaches beyond its storage."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import hashlib
+import importlib
+import math
+from itertools import islice
+from typing import Any, Optional
 
 from backends.core import directories, registry, third_party
+from backends.core.descriptors import named
 from backends.core.frozen import Freezing
 from backends.core.inspection import Inspection
 from backends.core.load_plan import LoadPlan
@@ -20,13 +25,15 @@ ITEMS_CAP = 20_000
 class Inspecting(Service):
     """Operation `inspect` (name, plan, room, opened, up to three descriptors) → `inspection`; the load plan as body.
 
+    Operation `norms` (name, one descriptor) → `norms`, the norm and the digest of each array of numbers by its name.
+
     Operation `columns` (name, options, names, one descriptor) → the columns of a data file, see `headers.columns_of`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         third_party.allow()
-        self.operations = {"inspect": self.inspect, "columns": self.columns}
+        self.operations = {"inspect": self.inspect, "columns": self.columns, "norms": self.norms}
 
     def inspect(self, request: Request) -> Answer:
         """Facts of the file behind the first descriptor, and with `plan` where its arrays lie.
@@ -51,6 +58,14 @@ class Inspecting(Service):
             source.finish()
         return {"inspection": as_json(found)}, source.plan.to_bytes() if source.plan is not None else b""
 
+    def norms(self, request: Request) -> Answer:
+        """Euclidean norm and digest of each array in a file. Raises Damaged, Unsupported, OSError."""
+        source = Source(request.fds[0], str(request.fields.get("name", "")))
+        found = registry.inspect(source)
+        arrays = named(found.format).arrays(source) if found.complete else iter(())
+        norms = [[name, norm_of(numbers), digest_of(numbers)] for name, numbers in islice(arrays, ITEMS_CAP)]
+        return {"norms": norms}, b""
+
     def columns(self, request: Request) -> Answer:
         """The columns of the data file behind the descriptor. Raises Refusal."""
         from console.worker.child.data.options import options_from
@@ -59,6 +74,18 @@ class Inspecting(Service):
         source = Source(request.fds[0], str(request.fields.get("name", "")))
         names = [str(name) for name in request.fields.get("names") or ()]
         return columns_of(source, options_from(request.fields.get("options")), names), b""
+
+
+def norm_of(numbers: Any) -> Optional[float]:
+    """The square root of the sum of squares; None where that is no finite number."""
+    np = importlib.import_module("numpy")
+    found = float(np.sqrt(np.sum(np.square(numbers, dtype=np.float64))))
+    return found if math.isfinite(found) else None
+
+
+def digest_of(numbers: Any) -> str:
+    """A digest by which arrays of the same bytes are told to be alike."""
+    return hashlib.blake2b(memoryview(numbers).cast("B") if len(numbers) else b"", digest_size=8).hexdigest()
 
 
 def as_json(inspection: Inspection) -> dict[str, Any]:
