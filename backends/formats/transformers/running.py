@@ -101,7 +101,7 @@ class TextModel:
 class TextEmbedding(TextModel):
     """A text becomes a row of numbers: `transform`."""
 
-    methods = ("transform",)
+    methods: tuple[str, ...] = ("transform",)
 
     def _answers(self, found: Any, mask: Any) -> Any:
         tokens, counts = found.last_hidden_state, mask.unsqueeze(-1).to(found.last_hidden_state.dtype)
@@ -120,7 +120,7 @@ class TextEmbedding(TextModel):
 class TextClassification(TextModel):
     """A text gets a label, and a share for each: `predict`, `predict_proba`; a number where it has but one output."""
 
-    methods = ("predict", "predict_proba")
+    methods: tuple[str, ...] = ("predict", "predict_proba")
 
     def __init__(self, torch: Any, model: Any, tokenizer: Any, told: Described) -> None:
         if told.problem == "regression":

@@ -77,7 +77,7 @@ def _fast(members: Mapping[str, Source]) -> tuple[str, Optional[int]]:
         return (match[1].decode() if match else "fast"), None
     found: Any = parse_settings(source.read(0, source.size), FAST)
     model = inner(found, "model") if type(found) is dict else {}
-    words = model.get("vocab")
+    words: Any = model.get("vocab")
     count = len(words) if type(words) in (dict, list) else None
     return class_name(model.get("type")) or "fast", count
 
