@@ -149,11 +149,14 @@ def load_model(members: Mapping[str, Source], told: Described) -> LoadedModel:
     begun = time.perf_counter()
     torch, transformers, tokenizers = map(_imported, ("torch", "transformers", "tokenizers"))
     torch.set_num_threads(1)
+    running = told.running
+    if running is None:
+        raise NotLoadable("its architecture is not on the list here")
+    classes = getattr(transformers, running.config), getattr(transformers, running.model)
     imported = time.perf_counter()
     tokenizer = _tokenizer(tokenizers, members, told)
-    model = _built(torch, transformers, members, told)
-    running = told.running
-    kind = TextClassification if running and running.task == CLASSIFICATION else TextEmbedding
+    model = _built(torch, classes, members, told)
+    kind = TextClassification if running.task == CLASSIFICATION else TextEmbedding
     phases = {"libraries": imported - begun, "weights": time.perf_counter() - imported}
     return LoadedModel(kind(torch, model, tokenizer, told), "transformers", phases=phases)
 
@@ -168,17 +171,14 @@ def _imported(name: str) -> Any:
         ) from None
 
 
-def _built(torch: Any, transformers: Any, members: Mapping[str, Source], told: Described) -> Any:
+def _built(torch: Any, classes: tuple[Any, Any], members: Mapping[str, Source], told: Described) -> Any:
     """The model with all the weights that its answers are made of. Raises NotLoadable."""
-    if told.running is None:
-        raise NotLoadable("its architecture is not on the list here")
+    config_class, model_class = classes
     settings = {name: value for name, value in told.config.items() if name not in _DROPPED and not name.startswith("_")}
     settings = {name: value for name, value in settings.items() if "attn_implementation" not in name}
-    config = getattr(transformers, told.running.config).from_dict(settings)
-    kind = getattr(transformers, told.running.model)
-    model, loading = kind.from_pretrained(
+    model, loading = model_class.from_pretrained(
         None,
-        config=config,
+        config=config_class.from_dict(settings),
         state_dict=dict(_state(torch, members, told)),
         local_files_only=True,
         output_loading_info=True,
