@@ -26,7 +26,7 @@ from backends.formats.transformers.architectures import FAMILIES
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = (*SPECIAL, "good", "bad", "film", "very", "not", "a", "the", "was", "is", "plot", ".", ",", "and")
 TEXTS = ["Good film, very good.", "the plot was bad and the film is not a film " * 12, "", "a", "very unknownword!"]
-SMALL = {
+SMALL: dict[str, Any] = {
     "vocab_size": len(WORDS), "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
     "intermediate_size": 32, "max_position_embeddings": 40, "pad_token_id": 0,
 }  # fmt: skip
@@ -65,11 +65,12 @@ def models() -> dict[str, Any]:
     ends = ("Model", "ForMaskedLM", "ForSequenceClassification")
     found = {f"{one}, {end}": made(one, end) for one in FAMILIES for end in ends}
     labels = {"id2label": {0: "negative", 1: "positive", 2: "neutral"}}
-    for name, more in {
+    told: dict[str, dict[str, Any]] = {
         "named labels": labels,
         "several labels": {"num_labels": 3, "problem_type": "multi_label_classification"},
         "a number": {"num_labels": 1},
-    }.items():
+    }
+    for name, more in told.items():
         found[name] = made("bert", "ForSequenceClassification", **more)
     found["shards"] = found["pickled"] = found["words alone"] = found["named labels"]
     found["half"] = made("bert", "ForSequenceClassification", **labels).half()
@@ -78,7 +79,7 @@ def models() -> dict[str, Any]:
 
 def saved(name: str, model: Any, directory: Path) -> bytes:
     """The directory of a model, written by transformers, as the archive that a worker is given."""
-    model.save_pretrained(directory, **({"max_shard_size": "4KB"} if name == "shards" else {}))
+    model.save_pretrained(directory, max_shard_size="4KB" if name == "shards" else "1GB")
     tokenizer().save_pretrained(directory)
     if name == "pickled":
         (directory / "model.safetensors").unlink()

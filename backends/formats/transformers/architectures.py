@@ -10,7 +10,7 @@ FAMILIES = {
     "bert": "Bert", "roberta": "Roberta", "distilbert": "DistilBert", "mpnet": "MPNet", "xlm-roberta": "XLMRoberta",
     "electra": "Electra", "albert": "Albert", "deberta": "Deberta", "deberta-v2": "DebertaV2",
     "camembert": "Camembert", "modernbert": "ModernBert", "squeezebert": "SqueezeBert", "mobilebert": "MobileBert",
-    "megatron-bert": "MegatronBert",
+    "roformer": "RoFormer", "rembert": "RemBert", "ernie": "Ernie", "megatron-bert": "MegatronBert",
 }  # fmt: skip
 """The first part of the names of a family's classes, by its `model_type`. ConvBert and Nystromformer are left out:
 what fills a text up to the length of others beside it changes their answers."""
