@@ -212,6 +212,13 @@ def test_settings_of_other_types_than_theirs_are_not_told() -> None:
             assert facts({**made, **SENTENCE, POOLING: made["config.json"]}).format == "transformers"
 
 
+def test_a_large_tokenizer_is_told_by_its_head() -> None:
+    words = {f"word{number}": number for number in range(300_000)}
+    data = json.dumps({"version": "1.0", "model": {"type": "BPE", "dropout": None, "vocab": words}}).encode()
+    found = facts(files(tokenizer__json=data))
+    assert (len(data) > 4 << 20, found.details["tokenizer"], found.loadable) == (True, "BPE", True)
+
+
 def test_text_of_any_length_ends_in_time() -> None:
     many = {f"t{number}": f"model-{number:06d}-of-100000.safetensors" for number in range(100_000)}
     begun = time.process_time()
@@ -235,6 +242,8 @@ def test_adapters_and_pipelines_are_named_as_what_they_are() -> None:
     assert (pipeline.summary, verdict(pipeline)) == ("StableDiffusionPipeline · 4", Verdict.SAFE)
     own = facts({"model_index.json": json.dumps({**index, "vae": ["own_code", "Vae"]}).encode(), **parts})
     assert verdict(own) is Verdict.BLOCKED
+    index["_class_name"] = ["own_pipeline", "Own"]
+    assert verdict(facts({"model_index.json": json.dumps(index).encode(), **parts})) is Verdict.BLOCKED
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def code_named_in(members: Mapping[str, Source]) -> Iterator[Finding]:
     """Classes that a configuration would have imported from elsewhere, and Python files."""
     named = False
     for name in members:
-        if not name.endswith(".json") or name.endswith(("index.json", "tokenizer.json", "vocab.json", "modules.json")):
+        if not name.endswith(".json") or name.endswith((".index.json", "tokenizer.json", "vocab.json", "modules.json")):
             continue
         for key, value in keys_beneath(settings_in(members, name)):
             if (key in _CODE and value) or (key == "trust_remote_code" and value is not False):

@@ -131,6 +131,8 @@ def _pipeline(own: Mapping[str, Source]) -> Inspection:
             if value[0] not in ("diffusers", "transformers", "stable_diffusion", "flax"):
                 code.append(finding("transformers-code", f"{PIPELINE} takes {name[:60]} from {value[0][:100]}", 0))
     kind = class_name(settings.get("_class_name"))
+    if not kind:
+        code.append(finding("transformers-code", f"{PIPELINE} names no class of diffusers as its pipeline", 0))
     details: dict[str, Json] = {"pipeline": kind, "parts": parts, "not run": "pipelines of diffusers are not run here"}
     summary = f"{kind or 'diffusers pipeline'} · {counted(weights.count)}"
     return _around(weights, summary=summary, details=details, findings=[*code, *weights.findings])

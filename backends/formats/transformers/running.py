@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
 from backends.core.registry import inspect
 from backends.core.source import Source
-from backends.formats.transformers.architectures import CLASSIFICATION
+from backends.formats.transformers.architectures import CLASSIFICATION, EMBEDDING
 from backends.formats.transformers.described import Described
 from backends.formats.transformers.tokenizing import FAST, WORDS
 
@@ -37,8 +38,8 @@ _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat
 _TOGETHER = 32
 """Texts of one pass through the model, those of like length together."""
 _DROPPED = ("architectures", "auto_map", "custom_pipelines", "quantization_config", "dtype", "torch_dtype")
-_UNUSED = ("pooler.", "lm_head.", "cls.", "predictions.")
-"""Weights that may be missing or to spare, since no answer is made of them."""
+_POOLER = re.compile(r"(^|\.)pooler\.")
+"""Weights of what transformers makes of a text's first token: no embedding is made of them here."""
 
 
 class TextModel:
@@ -152,7 +153,7 @@ def load_model(members: Mapping[str, Source], told: Described) -> LoadedModel:
     running = told.running
     if running is None:
         raise NotLoadable("its architecture is not on the list here")
-    classes = getattr(transformers, running.config), getattr(transformers, running.model)
+    classes = _class(transformers, running.config), _class(transformers, running.model)
     imported = time.perf_counter()
     tokenizer = _tokenizer(tokenizers, members, told)
     model = _built(torch, classes, members, told)
@@ -171,6 +172,13 @@ def _imported(name: str) -> Any:
         ) from None
 
 
+def _class(transformers: Any, name: str) -> Any:
+    found = getattr(transformers, name, None)
+    if found is None:
+        raise NotLoadable(f"transformers {transformers.__version__} has no {name}: install a newer one")
+    return found
+
+
 def _built(torch: Any, classes: tuple[Any, Any], members: Mapping[str, Source], told: Described) -> Any:
     """The model with all the weights that its answers are made of. Raises NotLoadable."""
     config_class, model_class = classes
@@ -181,9 +189,15 @@ def _built(torch: Any, classes: tuple[Any, Any], members: Mapping[str, Source], 
         config=config_class.from_dict(settings),
         state_dict=dict(_state(torch, members, told)),
         local_files_only=True,
+        ignore_mismatched_sizes=True,
         output_loading_info=True,
     )
-    missing = sorted(name for name in loading["missing_keys"] if not name.startswith(_UNUSED))
+    if loading["mismatched_keys"]:
+        name, has, wants = min(loading["mismatched_keys"])
+        shapes = f"{list(has)}, and the configuration takes {list(wants)}"
+        raise NotLoadable(f"{name} of its weights has the shape {shapes}")
+    embeds = told.running is not None and told.running.task == EMBEDDING
+    missing = sorted(name for name in loading["missing_keys"] if not (embeds and _POOLER.search(name)))
     if missing:
         raise NotLoadable(f"its weights do not hold {missing[0]}, of which answers are made ({len(missing)} missing)")
     return model.float().eval()
