@@ -88,6 +88,14 @@ def test_a_pickle_of_weights_is_walked_and_its_names_are_told() -> None:
     ]
 
 
+def test_files_that_are_not_loaded_are_looked_into_as_well() -> None:
+    evil = torch_files.archive(b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00id\x85R.")
+    part = facts({**files(), **SENTENCE, "2_Dense/config.json": b"{}", "2_Dense/pytorch_model.bin": evil})
+    assert verdict(part) is Verdict.BLOCKED
+    with pytest.raises(Damaged, match=f"{shard(2)}: cut off"):
+        facts({**sharded({"a": shard(1)}, _1=HALF[0]), shard(2): packed(HALF[1])[:-1]})
+
+
 def test_shards_are_held_against_their_index() -> None:
     whole = facts(sharded({"a": shard(1), "b": shard(2)}, _1=HALF[0], _2=HALF[1]))
     assert (whole.complete, whole.loadable, whole.n_weights) == (True, True, 6)
