@@ -92,12 +92,12 @@ class Described:
 
     @property
     def summary(self) -> str:
-        """What it is in a few words: `Bert · 22.7M`."""
+        """The model in a few words: `Bert · 22.7M`."""
         labels = f" · {len(self.labels)} {'label' if len(self.labels) == 1 else 'labels'}" if self.labels else ""
         return f"{family_of(self.architecture) or self.model_type or 'model'} · {counted(self.weights.count)}{labels}"
 
     def details(self) -> dict[str, Json]:
-        """What is told of it, in the order in which it is shown."""
+        """The details that are told of it, in the order in which they are shown."""
         config = {**inner(self.config, "text_config"), **self.config}
         poolings = ", ".join(self.sentence.pooling)
         heads, shared = whole(config, "num_attention_heads", "n_head", "n_heads"), whole(config, "num_key_value_heads")

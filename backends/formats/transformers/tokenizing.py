@@ -47,7 +47,7 @@ class Tokenizing:
         return f"there is {other}; tokenizer.json is read"
 
     def details(self) -> dict[str, Json]:
-        """What is told of it."""
+        """The details that are told of it."""
         return {
             "tokenizer": self.kind or ", ".join(self._there) or "none",
             "tokenizer class": class_name(self.settings.get("tokenizer_class")),
