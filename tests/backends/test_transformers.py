@@ -14,6 +14,7 @@ import pytest
 
 from backends.core import directories, registry
 from backends.core.errors import Damaged, NotLoadable
+from backends.core.findings import KINDS
 from backends.core.inspection import ONE_TEXT, Inspection
 from backends.core.source import MemorySource, Source
 from backends.formats.transformers import members
@@ -21,6 +22,7 @@ from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
 from tests import torch_files
+from tests.backends.contract import changes
 from tests.mlflow_files import zipped
 from tests.safetensors_files import packed
 from tests.transformers_files import CLASSIFIER, CONFIG, POOLING, SENTENCE, files, shard, sharded, tokenizer, write
@@ -235,7 +237,21 @@ def test_text_of_any_length_ends_in_time() -> None:
     assert codes(facts(files(config__json=b'{"a": "' + b" " * (17 << 20) + b'"}'))) == {"limit"}
     labels = {str(number): "x" for number in range(300_000)}
     assert facts(files({**CLASSIFIER, "id2label": labels})).signature.classes == ("LABEL_0", "LABEL_1")
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 8
+
+
+@pytest.mark.parametrize("made", [{**files(CLASSIFIER), **SENTENCE}, sharded({"a": shard(1)}, _1=HALF[0])])
+def test_whatever_is_done_to_a_member_ends_in_facts_or_a_sentence(made: dict[str, bytes]) -> None:
+    for name, data in made.items():
+        for words, changed in changes(data, name, 60, False):
+            if words.startswith("cut") and int(words.rpartition(" ")[2]) % 7:
+                continue
+            try:
+                found = facts({**made, name: changed})
+            except Damaged:
+                continue
+            assert not (found.complete and {KINDS[code] for code in codes(found)} & {"damaged", "limit"}), words
+            json.dumps([found.details, found.summary, found.model_class], ensure_ascii=False).encode()
 
 
 def test_adapters_and_pipelines_are_named_as_what_they_are() -> None:
