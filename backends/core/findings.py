@@ -106,6 +106,8 @@ FINDING_CODES: tuple[FindingCode, ...] = (
     FindingCode("mlflow-code", "code", "Python code in an MLflow model, which MLflow would import or run"),
     FindingCode("mlflow-trusted-types", "note", "an MLflow model's own list of types to trust"),
     FindingCode("served-code", "code", "Python code that a model server would run beside a model"),
+    FindingCode("transformers-code", "code", "Python code that transformers imports where remote code is trusted"),
+    FindingCode("transformers-weights", "damaged", "weights that an index names and that are not there, or elsewhere"),
     FindingCode("xml-entities", "evasion", "XML that declares entities, which read files or grow without bound"),
     FindingCode("keras-config", "damaged", "the configuration of a Keras model cannot be read"),
 )

@@ -33,11 +33,15 @@ class Constant:
 
 
 class Inputs:
-    """Inputs of which names and count are known, or nothing; a format that knows more has a subclass."""
+    """Inputs of which names and count are known, or that they are `one_text` for each row, or nothing; a format that
+    knows more has a subclass."""
 
-    def __init__(self, names: Optional[Sequence[str]] = None, count: Optional[int] = None) -> None:
+    def __init__(
+        self, names: Optional[Sequence[str]] = None, count: Optional[int] = None, *, one_text: bool = False
+    ) -> None:
         self._names = names
         self._count = count
+        self._one_text = one_text and not names
 
     @property
     def names(self) -> Optional[list[str]]:
@@ -72,7 +76,7 @@ class Inputs:
     @property
     def takes_texts(self) -> bool:
         """Whether the one input of the model is text."""
-        return False
+        return self._one_text
 
     @property
     def constant(self) -> Optional[Constant]:

@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional, Protocol
 
 from backends.core.errors import NotLoadable, Refusal
 from backends.core.inputs import Inputs
-from backends.core.inspection import Json, Signature
+from backends.core.inspection import ONE_TEXT, Json, Signature
 from backends.core.tasks import CLASSIFICATION, DENSITY, TRANSFORMATION
 
 USUAL = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -84,7 +84,8 @@ class Model:
     def __init__(self, runnable: Runnable) -> None:
         self._runnable = runnable
         self._object: Any = runnable
-        self.inputs = Inputs(runnable.signature.feature_names, runnable.signature.n_features)
+        told = runnable.signature
+        self.inputs = Inputs(told.feature_names, told.n_features, one_text=told.texts == (ONE_TEXT,))
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ BUILT_IN = (
     "tensorflow",
     "tflite",
     "torch",
+    "transformers",
     "xgboost",
 )
 """The folders, each a package that names its descriptors `FORMATS`."""

@@ -43,6 +43,7 @@ LIBRARIES = (
     "xgboost-cpu",
     "catboost",
     "torch",
+    "transformers",
     "keras",
     "jax",
     "ai-edge-litert",

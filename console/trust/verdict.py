@@ -37,6 +37,7 @@ FINDING_VERDICTS = {
     "hdf5-virtual": Verdict.BLOCKED,
     "tensorflow-code": Verdict.BLOCKED,
     "tensorflow-writes": Verdict.BLOCKED,
+    "transformers-code": Verdict.BLOCKED,
 }
 """Findings judged otherwise than their kind is: broken without harm, worth a look, never seen, or a way to other
 files."""

@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 HEAVY = frozenset(
     ("numpy", "scipy", "pandas", "sklearn", "joblib", "h5py", "torch", "tensorflow", "keras", "onnx", "onnxruntime")
-).union(("skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors", "jax", "ai_edge_litert"))
+).union(("skl2onnx", "lightgbm", "xgboost", "catboost", "safetensors", "jax", "ai_edge_litert", "transformers"))
 ALL_POINTS = 1500
 """Up to this size a sample is cut off at every byte."""
 SOME_POINTS = 80

@@ -23,7 +23,15 @@ from sklearn.linear_model import LogisticRegression
 from backends.core import registry
 from backends.core.descriptors import built_in
 from backends.core.source import MemorySource, Source
-from tests import gguf_files, mlflow_files, serving_files, tensorflow_files, tflite_files, torch_files
+from tests import (
+    gguf_files,
+    mlflow_files,
+    serving_files,
+    tensorflow_files,
+    tflite_files,
+    torch_files,
+    transformers_files,
+)
 from tests.backends import (
     catboost_files,
     lightgbm_files,
@@ -120,6 +128,10 @@ def packed_versions() -> bytes:
     return mlflow_files.zipped(serving_files.tf_versions())
 
 
+def packed_transformer() -> bytes:
+    return mlflow_files.zipped({**transformers_files.files(), **transformers_files.SENTENCE})
+
+
 def onnx_bytes(make: Callable[[], Any]) -> bytes:
     """A model without what stands last in a file and may as well be missing: functions and metadata."""
     made = copy.deepcopy(make())
@@ -164,6 +176,7 @@ SAMPLES = (
     Sample("bentoml", "a packed directory", ".zip", lambda: mlflow_files.zipped(serving_files.bento(model()))),
     Sample("triton", "a packed directory", ".zip", packed_forest),
     Sample("tfserving", "packed versions", ".zip", packed_versions, unread=True),
+    Sample("transformers", "a packed directory", ".zip", packed_transformer),
     Sample("skops", "a model", ".skops", written("skops", model), model=model),
     Sample("gguf", "a small model", ".gguf", gguf_files.whole),
     Sample("archive", "zip", ".zip", zipped),

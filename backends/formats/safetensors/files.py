@@ -11,9 +11,9 @@ from backends.core.findings import finding
 from backends.core.inspection import Finding, Inspection, Json
 from backends.core.numbers import numbers
 from backends.core.source import Source
+from backends.core.strict_json import OverBudgetError
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
-from backends.formats.safetensors.strict_json import OverBudgetError
 
 _METADATA_TOLD = 100
 _DTYPES = {

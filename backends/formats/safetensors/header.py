@@ -12,7 +12,7 @@ from typing import Any
 from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo
 from backends.core.source import Source
-from backends.formats.safetensors.strict_json import check_budget, is_text, parse_object
+from backends.core.strict_json import check_budget, is_text, parse_object
 
 MAX_HEADER = 100_000_000
 """Bytes of a header, by the specification."""

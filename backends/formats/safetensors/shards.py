@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from backends.core.errors import Damaged
 from backends.core.inspection import ArrayInfo
 from backends.core.source import Source
+from backends.core.strict_json import OverBudgetError, check_budget, is_text, parse_object
 from backends.formats.safetensors.header import Header, read_header
-from backends.formats.safetensors.strict_json import OverBudgetError, check_budget, is_text, parse_object
 
 _INDEX = ".json"
 

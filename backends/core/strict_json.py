@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 from backends.core.errors import Damaged
 
@@ -15,6 +15,8 @@ MAX_ITEMS = 500_000
 _LIMIT = 1 << 63
 _DIGITS = 20
 """Characters of a whole number that fits, its sign counted."""
+_LONGEST = 300
+"""Digits of a number that are looked at where it may be of any size."""
 
 
 class OverBudgetError(Exception):
@@ -27,12 +29,30 @@ class _RefusedError(Exception):
 
 def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """The object that `data` holds, called `what` in messages. Raises Damaged, OverBudgetError."""
+    return _object(_parsed(data, what, {"parse_int": _whole, "parse_constant": _no_number}), what)
+
+
+def parse_settings(data: bytes, what: str) -> Any:
+    """An object or a list as Python's json writes one, which may hold Infinity, or a whole number of any size: that is
+    a float here. Raises Damaged, OverBudgetError."""
+    found = _parsed(data, what, {"parse_int": _any_whole})
+    if type(found) not in (dict, list):
+        raise Damaged(f"{what} is JSON, but no object and no list")
+    return found
+
+
+def _object(found: Any, what: str) -> dict[str, Any]:
+    if type(found) is not dict:
+        raise Damaged(f"{what} is JSON, but no object")
+    return found
+
+
+def _parsed(data: bytes, what: str, numbers: dict[str, Any]) -> Any:
     check_budget(len(data), what)
     if (items := data.count(b",")) > MAX_ITEMS:
         raise OverBudgetError(f"{what} lists {items:,} values, and at most {MAX_ITEMS:,} are read")
     try:
-        text = data.decode("utf-8")
-        found = json.loads(text, object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_number)
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, **numbers)
     except UnicodeDecodeError as error:
         raise Damaged(f"{what} is not valid UTF-8 at its byte {error.start:,}") from None
     except RecursionError:
@@ -41,9 +61,6 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
         raise Damaged(f"{what} {error}") from None
     except ValueError as error:
         raise Damaged(f"{what} is not valid JSON: {error}") from None
-    if type(found) is not dict:
-        raise Damaged(f"{what} is JSON, but no object")
-    return found
 
 
 def check_budget(size: int, what: str) -> None:
@@ -75,6 +92,10 @@ def _whole(digits: str) -> int:
     if len(digits) > _DIGITS or abs(int(digits)) >= _LIMIT:
         raise _RefusedError(f"holds the number {digits[:40]}, which does not fit 63 bits")
     return int(digits)
+
+
+def _any_whole(digits: str) -> Union[int, float]:
+    return int(digits) if len(digits) < _DIGITS else float(digits[:_LONGEST])
 
 
 def _no_number(name: str) -> NoReturn:
