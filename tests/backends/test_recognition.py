@@ -259,3 +259,11 @@ def test_every_name_that_an_unpickler_reaches_is_told_in_every_wrapping() -> Non
         for seed in range(3000):
             data = spelled(random.Random(seed))
             assert faults(trials.run(data), data) == [], data
+
+
+def test_a_long_table_whose_lines_begin_like_names_is_no_pickle() -> None:
+    table = "".join(f"chr{line % 22}\t{line}\t{line + 100}\tgene{line}\t+\n" for line in range(25_000))
+    with pytest.raises(Unsupported, match="a table as text"):
+        inspected(table.encode(), "sites.bed")
+    with pytest.raises(Unsupported):
+        inspected(table.encode() + b"N.\n", "sites.bed")

@@ -111,7 +111,7 @@ def _runs(machine: _Probe, size: int) -> bool:
         except _Found:
             return True
         except Stopped as stop:
-            if stop.resumable or (stop.code == "limit" and not isinstance(stop, LongLine)):
+            if stop.resumable or (stop.code == "limit" and not (isinstance(stop, LongLine) or machine.is_prose)):
                 return True
         else:
             waiting.extend({machine.offset, machine.offset if machine.abandoned is None else machine.abandoned})
@@ -126,6 +126,11 @@ class _Probe(PickleMachine):
         self._is_text = not cut and is_text(source.read(0, _TEXT_LOOK))
         self._named = False
         self._numbered = False
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether it is text in which nothing was named so far that could be imported, however many lines begin so."""
+        return self._is_text and not self._named and not self._numbered
 
     def _name(self, module: str, name: str, offset: int) -> Global:
         if _MODULE.match(module) and (not self._is_text or _is_known(module, name, self.offset >= self.size)):
