@@ -21,7 +21,18 @@ from console.errors import InputError
 from console.events import Bus
 from console.inspection.explaining import Explaining
 from console.inspection.service import InspectionService
-from console.records import Artifact, Event, Explanation, KnownFacts, Report, SweepPart, SweepTotals, Verdict
+from console.records import (
+    Artifact,
+    Event,
+    Explanation,
+    KnownFacts,
+    MemoryForecast,
+    Report,
+    SweepPart,
+    SweepTotals,
+    Verdict,
+)
+from console.serving.forecast import Forecaster
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
@@ -43,6 +54,7 @@ class Artifacts:
         access: AccessControl,
         launcher: Launcher,
         bus: Bus,
+        forecaster: Forecaster,
         *,
         width: int,
         given: Path | None = None,
@@ -53,6 +65,7 @@ class Artifacts:
         self._explaining = explaining
         self._access = access
         self._launcher = launcher
+        self._forecaster = forecaster
         self._width = width
         self._rows = ArtifactRows()
         self._moved = moved
@@ -142,10 +155,16 @@ class Artifacts:
             await self._access.refresh()
         return await self._explaining.of(await self.report(path))
 
+    async def forecast(self, path: str) -> MemoryForecast | None:
+        """The memory that an artifact will take once it is loaded; None where that is not known. Raises InputError."""
+        return self._forecaster.of_report(await self.report(path))
+
     async def known(self, path: str) -> KnownFacts:
         """The known facts of one artifact, without a look at the disk."""
         report = self.known_report(path)
-        return KnownFacts() if report is None else KnownFacts(report, self._explaining.known(report))
+        if report is None:
+            return KnownFacts()
+        return KnownFacts(report, self._explaining.known(report), self._forecaster.of_report(report))
 
     async def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
         """Every artifact in a directory and those beneath it, inspected in parallel, in order; then the totals.

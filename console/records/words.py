@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from console.records.memory import MemoryForecast
 from console.records.trust import Change, ContentDiff
 from console.records.workers import Growth
 
-__all__ = ["CERTAIN", "change_words", "growth_words", "news", "rate_words", "span_words"]
+__all__ = ["CERTAIN", "change_words", "growth_words", "memory_words", "news", "rate_words", "span_words"]
 
 CERTAIN = 3.0
 """Growth is told from this many standard errors on."""
@@ -27,6 +28,15 @@ def growth_words(growth: Growth | None) -> str:
         return told
     when = f"after about {span_words(growth.seconds_left)}" if growth.seconds_left else "now"
     return f"{told}; reaches the limit of {_size(growth.limit)} {when} at this rate"
+
+
+def memory_words(told: MemoryForecast) -> str:
+    """`about 120 MiB (90 MiB to 160 MiB) of 12.4 GiB free`, or of what one worker may hold where that is less."""
+    expected, low, high = (_size(one) for one in (told.expected, told.low, told.high))
+    takes = f"about {expected} ({low} to {high})"
+    if told.free is None or told.limit < told.free:
+        return f"{takes} of {_size(told.limit)} that one worker may hold"
+    return f"{takes} of {_size(told.free)} free"
 
 
 def rate_words(rate: float) -> str:

@@ -172,7 +172,7 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
         "vision/digits-cnn.keras": OperationError("no\nkeras"),
     }
 
-    async def load(path: str, *, at: str = "", accept: str | None = None) -> None:
+    async def load(path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
         feeder.asked.append(("load", path, at, accept or ""))
         if path in refusals:
             feeder.say("worker.error", path, "it failed", "failure")
@@ -210,7 +210,7 @@ class Slow(Feeder):
         self.go = asyncio.Semaphore(0)
         self.most = self.now = 0
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
         await self.go.acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 from backends.formats.onnx.head import starts_like_a_model
 
@@ -21,5 +22,6 @@ FORMATS = (
         not_writable="an ONNX model is written by `accelerate`",
         portability="ONNX Runtime: C++, C#, Java, JavaScript, Rust, Python",
         extra="onnx",
+        footprint=linear(50 * MB, 44 * MB, arrays=2.0, rest=11.9),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 
 _JSON = re.compile(rb'\s*\{\s*"learner"\s*:\s*\{')
@@ -37,6 +38,7 @@ FORMATS = (
         title="an XGBoost model",
         promises=(".ubj", ".xgb", ".bst"),
         starts=lambda head: _UBJ.match(head) is not None,
+        footprint=linear(182 * MB, 21 * MB, arrays=0, rest=6.0, shared=57 * MB),
         adapter="backends.estimators.estimator:Estimator",
         not_writable="an XGBoost model is written by XGBoost: booster.save_model(...)",
         portability="XGBoost: C, Python, R, Java, Julia",
@@ -47,6 +49,7 @@ FORMATS = (
         implementation="backends.formats.xgboost.model:JSON",
         title="an XGBoost model in JSON",
         starts=lambda head: _JSON.match(head) is not None,
+        footprint=linear(182 * MB, 21 * MB, arrays=0, rest=14.0, shared=57 * MB),
         adapter="backends.estimators.estimator:Estimator",
         not_writable="an XGBoost model is written by XGBoost: booster.save_model(...)",
         portability="XGBoost: C, Python, R, Java, Julia",
