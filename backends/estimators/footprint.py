@@ -42,7 +42,7 @@ def of_estimators(
     libraries = _libraries(found)
     own, left = max((_LIBRARIES.get(name, _LIBRARIES["sklearn"]) for name in libraries), default=_LIBRARIES["sklearn"])
     frame = _FRAME if any(model.class_name == _BY_COLUMN for model in found.models) else 0
-    copied = _copied(found, held)
+    copied = _copied(found, held, whole=found.format == "pickle")
     model = int(arrays * held.arrays + copied + each * held.number + _rest_of(libraries, rest) * held.rest)
     return Footprint(
         own + fresh + frame // 2,
@@ -60,11 +60,11 @@ def _libraries(found: Inspection) -> set[str]:
     return {module.partition(".")[0] for module in modules} - {*_OTHERS, ""}
 
 
-def _copied(found: Inspection, held: Contents) -> int:
+def _copied(found: Inspection, held: Contents, *, whole: bool) -> int:
     """Bytes of arrays that are there twice once they are loaded: trees copy theirs, and what they were read from stays
-    for as long as another array lies in it."""
+    for as long as another array lies in it, or is kept as a `whole`."""
     trees = [one.bytes for one in found.arrays if any(mark in one.name for mark in _TREES)]
-    if not trees or len(trees) == len(found.arrays):
+    if not trees or (len(trees) == len(found.arrays) and not whole):
         return 0
     return int(held.arrays * sum(trees) / sum(one.bytes for one in found.arrays))
 

@@ -345,7 +345,7 @@ MODELS = (
 def main() -> None:
     """Write all that are not there yet, and a recipe beside those that take another interpreter."""
     directory, *named = sys.argv[1:]
-    INTERPRETERS.update(one.split("=", 1) for one in named)
+    INTERPRETERS.update((name, python) for name, _, python in (one.partition("=") for one in named))
     for made in MODELS:
         path = Path(directory) / made.name
         if path.exists() or (made.interpreter and made.interpreter not in INTERPRETERS):
