@@ -7,7 +7,7 @@ from backends.core.inspection import Inspection
 
 _LIBRARIES = {
     "sklearn": (180 * MB, 10 * MB),
-    "lightgbm": (179 * MB, 17 * MB),
+    "lightgbm": (179 * MB, 18 * MB),
     "xgboost": (182 * MB, 21 * MB),
     "catboost": (170 * MB, 33 * MB),
     "statsmodels": (167 * MB, 40 * MB),
@@ -15,10 +15,13 @@ _LIBRARIES = {
 """Libraries with all that they import, in a process of their own and in a fork that has scikit-learn's."""
 _SHARED = 57 * MB
 """Pages of the files of numpy, scipy, pandas and scikit-learn."""
-_FRAME = 13 * MB
-"""Parts of pandas that only those who are given a frame touch."""
+_FRAME = 14 * MB
+"""Parts of pandas that only those touch which are given columns by name."""
+_OBJECT = 40
+"""Bytes of the objects that an opcode of a pickle makes, on average."""
 _OTHERS = ("numpy", "scipy", "pandas", "joblib", "builtins", "collections", "copyreg", "_codecs", "__builtin__")
-_BY_COLUMN = "sklearn.compose._column_transformer.ColumnTransformer"
+_UNFOLDED = {"lightgbm": 3.4, "xgboost": 6.6, "catboost": 1.3}
+"""Libraries whose models are one text or blob, and the bytes that it unfolds to for each of its own."""
 _TREES = (".tree_", "/tree_/")
 """In the names of arrays of trees."""
 
@@ -27,11 +30,11 @@ def of_estimators(
     found: Inspection,
     size: int,
     *,
-    forked: int = 0,
     fresh: int = 0,
+    forked: int = 0,
     arrays: float = 1.05,
-    each: int = 2500,
-    rest: float = 8.3,
+    each: int = 1600,
+    rest: float = 1.0,
 ) -> Footprint:
     """The footprint of the estimators in a file.
 
@@ -41,15 +44,16 @@ def of_estimators(
     held = contents(found, size)
     libraries = _libraries(found)
     own, left = max((_LIBRARIES.get(name, _LIBRARIES["sklearn"]) for name in libraries), default=_LIBRARIES["sklearn"])
-    frame = _FRAME if any(model.class_name == _BY_COLUMN for model in found.models) else 0
-    copied = _copied(found, held, whole=found.format == "pickle")
-    model = int(arrays * held.arrays + copied + each * held.number + _rest_of(libraries, rest) * held.rest)
+    frame = _FRAME if found.signature.feature_names else 0
+    copied = _copied(found, held)
+    model = int(arrays * held.arrays + copied + each * held.number + _rest(found, held.rest, libraries, rest))
     return Footprint(
         own + fresh + frame // 2,
         left + forked + frame,
         model,
         shared=_SHARED,
         mapped=int(arrays * held.arrays),
+        spread=0.3 if found.models else 0.5,
         between=0.15 if libraries <= _LIBRARIES.keys() else 0.5,
     )
 
@@ -60,15 +64,20 @@ def _libraries(found: Inspection) -> set[str]:
     return {module.partition(".")[0] for module in modules} - {*_OTHERS, ""}
 
 
-def _copied(found: Inspection, held: Contents, *, whole: bool) -> int:
+def _copied(found: Inspection, held: Contents) -> int:
     """Bytes of arrays that are there twice once they are loaded: trees copy theirs, and what they were read from stays
-    for as long as another array lies in it, or is kept as a `whole`."""
+    for as long as another array lies in it; a pickle is kept as a whole."""
     trees = [one.bytes for one in found.arrays if any(mark in one.name for mark in _TREES)]
+    whole = "pickle" in (found.format, found.details.get("model format"))
     if not trees or (len(trees) == len(found.arrays) and not whole):
         return 0
-    return int(held.arrays * sum(trees) / sum(one.bytes for one in found.arrays))
+    return int(held.arrays * sum(trees) / max(1, sum(one.bytes for one in found.arrays)))
 
 
-def _rest_of(libraries: set[str], rest: float) -> float:
-    """Bytes for each byte that is in no array: objects of Python, or what a library unfolds its own text to."""
-    return {"lightgbm": 3.4, "xgboost": 6.6, "catboost": 1.3}.get(next(iter(libraries - {"sklearn"}), ""), rest)
+def _rest(found: Inspection, rest: int, libraries: set[str], factor: float) -> float:
+    """Bytes that come of what is in no array: objects of Python, or what a library unfolds its own text to."""
+    unfolded = next((_UNFOLDED[name] for name in sorted(libraries) if name in _UNFOLDED), None)
+    if unfolded is not None:
+        return unfolded * rest
+    opcodes = found.details.get("opcodes")
+    return _OBJECT * opcodes if isinstance(opcodes, int) else factor * rest

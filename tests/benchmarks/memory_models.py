@@ -329,7 +329,7 @@ MODELS = (
     Made("dense.onnx", dense_onnx(3000)),
     Made("tiny.tflite", dense_tflite(10)),
     Made("wide.tflite", dense_tflite(4000)),
-    Made("mlflow", directory(lambda: mlflow_files.files(forest(100)))),
+    Made("mlflow", directory(lambda: mlflow_files.files(forest(100), mlflow_files.mlmodel(signature="")))),
     Made("bento", directory(lambda: serving_files.bento(forest(200, 3000)))),
     Made("triton", triton),
     Made("torch-small.pt", torch(10, "traced"), "torch"),

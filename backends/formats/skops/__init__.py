@@ -21,7 +21,7 @@ def _footprint(found: Inspection, size: int) -> Footprint:
     """The memory of fitted estimators, and of the tree of classes that is read from JSON."""
     from backends.estimators.footprint import of_estimators
 
-    return of_estimators(found, size, fresh=22 * MB, forked=29 * MB, arrays=1.22, rest=7.0)
+    return of_estimators(found, size, fresh=22 * MB, forked=29 * MB, arrays=1.22, rest=6.0)
 
 
 FORMATS = (
