@@ -9,13 +9,15 @@ from dataclasses import dataclass
 class MemoryForecast:
     """Private memory of a worker that would hold an artifact, in bytes: `expected`, and between which bounds.
 
-    `free` is what this machine, or the control group of the engine, can still give out (None = nothing tells), `limit`
-    what one worker may hold. It `fits` unless even the lower bound is more than one of them.
+    `least` is what it has to hold at least with all that it shares with others, `limit` what one worker may; `free` is
+    what this machine, or the control group of the engine, can still give out (None = nothing tells). It `fits` unless
+    `least` is over `limit`, or `low` over `free`.
     """
 
     expected: int
     low: int
     high: int
+    least: int
     free: int | None
     limit: int
     fits: bool

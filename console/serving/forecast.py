@@ -8,7 +8,7 @@ from backends.core.descriptors import built_in
 from console.errors import ConsoleError, NeedsMemoryError
 from console.free_memory import free_memory
 from console.records import Inspection, MemoryForecast, Report, Verdict
-from console.records.words import memory_words
+from console.records.words import memory_words, size_words
 from console.worker.launcher import Launcher
 
 
@@ -49,9 +49,20 @@ class Forecaster:
         """Refuse what cannot fit into memory. Raises NeedsMemoryError."""
         told = self.of(path, found, size, verdict)
         if told is not None and not told.fits:
-            step = "unload something" if told.low <= told.limit else "raise memory_mb in config.toml"
-            message = f"{path} will not fit into memory: it takes {memory_words(told)}"
-            raise NeedsMemoryError(message, hint=f"{step}, or load it all the same (--anyway)")
+            raise _refusal(path, told)
+
+
+def _refusal(path: str, told: MemoryForecast) -> NeedsMemoryError:
+    """The numbers, and what can be done."""
+    if told.least > told.limit:
+        takes = (
+            f"at least {size_words(told.least)} with its libraries, and one worker may hold {size_words(told.limit)}"
+        )
+        step = "raise memory_mb in config.toml"
+    else:
+        takes, step = memory_words(told), "unload something"
+    message = f"{path} will not fit into memory: it takes {takes}"
+    return NeedsMemoryError(message, hint=f"{step}, or load it all the same (--anyway)")
 
 
 def forecast(
@@ -71,5 +82,6 @@ def forecast(
     low = int(process * (1 - told.between) + least * (1 - told.spread))
     high = int(process * (1 + told.between) + told.model * (1 + told.spread))
     free = free_memory()
-    fits = low <= limit and (free is None or low <= free)
-    return MemoryForecast(process + told.model, low, high, free, limit, fits)
+    held = int((told.fresh - told.shared) * (1 - told.between) + least * (1 - told.spread))
+    fits = held <= limit and (free is None or low <= free)
+    return MemoryForecast(process + told.model, low, high, held, free, limit, fits)

@@ -20,7 +20,8 @@ def _footprint(found: Inspection, size: int) -> Footprint:
     """The memory of fitted estimators, and of what the library keeps of each group and array that it has read."""
     from backends.estimators.footprint import of_estimators
 
-    arrays = 1.4 if found.compression else 1.05
+    compressed = sum(one.bytes for one in found.arrays) > size
+    arrays = 1.4 if compressed else 1.05
     return of_estimators(found, size, fresh=3 * MB, forked=4 * MB, arrays=arrays, each=47_000, rest=2.0)
 
 
