@@ -55,9 +55,8 @@ class Forecaster:
 def _refusal(path: str, told: MemoryForecast) -> NeedsMemoryError:
     """The numbers, and what can be done."""
     if told.least > told.limit:
-        takes = (
-            f"at least {size_words(told.least)} with its libraries, and one worker may hold {size_words(told.limit)}"
-        )
+        least, limit = size_words(told.least), size_words(told.limit)
+        takes = f"at least {least} with its libraries, and one worker may hold {limit}"
         step = "raise memory_mb in config.toml"
     else:
         takes, step = memory_words(told), "unload something"
@@ -82,6 +81,6 @@ def forecast(
     low = int(process * (1 - told.between) + least * (1 - told.spread))
     high = int(process * (1 + told.between) + told.model * (1 + told.spread))
     free = free_memory()
-    held = int((told.fresh - told.shared) * (1 - told.between) + least * (1 - told.spread))
+    held = int(told.fresh * (1 - told.between) + least * (1 - told.spread))
     fits = held <= limit and (free is None or low <= free)
     return MemoryForecast(process + told.model, low, high, held, free, limit, fits)
