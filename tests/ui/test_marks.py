@@ -26,6 +26,7 @@ from tests.ui.test_hostile_everywhere import HostileFeeder, look, settled
 pytestmark = pytest.mark.usefixtures("still_clock")
 
 RF, FRAUD, SVM, REVIEW = "churn/rf.joblib", "fraud/lr.pkl", "iris/svm.pkl", "trouble/predict-raises.joblib"
+KMEANS = "segments/kmeans.h5"
 
 
 def line_of(console: Driver, words: str) -> str:
@@ -170,7 +171,7 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
         "inbox/unknown.pkl": AccessDeniedError("inbox/unknown.pkl is not loaded: calls os.system"),
         REVIEW: NeedsReviewError("trouble/predict-raises.joblib needs a review"),
         "vision/digits-cnn.keras": OperationError("no\nkeras"),
-        "segments/kmeans.h5": NeedsMemoryError("segments/kmeans.h5 will not fit into memory"),
+        KMEANS: NeedsMemoryError("segments/kmeans.h5 will not fit into memory"),
     }
 
     async def load(path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
@@ -191,7 +192,7 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
             "inbox/half.joblib",
             "inbox/unknown.pkl",
             SVM,
-            "segments/kmeans.h5",
+            KMEANS,
             "vision/digits-cnn.keras",
         )
         await console.press("l")
@@ -210,7 +211,7 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
     assert [one[1] for one in feeder.asked] == [
         "inbox/unknown.pkl",
         SVM,
-        "segments/kmeans.h5",
+        KMEANS,
         REVIEW,
         "vision/digits-cnn.keras",
     ]
