@@ -26,7 +26,7 @@ def _of_machine() -> int | None:
 
 
 def _of_groups() -> Iterator[int]:
-    """What is left of the limits of these groups; a group without a limit has none."""
+    """The bytes that each group with a limit has left of it."""
     try:
         with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as lines:
             groups = [line.rstrip("\n").split(":", 2) for line in lines]

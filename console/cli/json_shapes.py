@@ -78,7 +78,7 @@ def report(found: Report) -> dict[str, Json]:
 
 
 def memory_forecast(found: MemoryForecast | None) -> Json:
-    """What it will take in a worker, in bytes; null where that is not known."""
+    """The memory that it will take in a worker, in bytes; null where that is not known."""
     if found is None:
         return None
     return {
