@@ -1,4 +1,4 @@
-"""The memory that is forecast for models, beside what their workers take: 44 models of all formats that run here.
+"""The memory that is forecast for models, beside what their workers take: of all formats that run here.
 
 Each is loaded as the console loads it, by forks of a process that has the libraries imported where its verdict allows
 it; with `--alone` as a command does, in a process that shares nothing. A figure is the measured private memory by the
