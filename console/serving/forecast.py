@@ -78,7 +78,7 @@ def forecast(
     told = reckon(found, size)
     process = told.forked if forked else told.fresh - (told.shared if beside else 0)
     least = max(0, told.model - (told.mapped if mapped else 0))
-    low = int(process * (1 - told.between) + least * (1 - told.spread))
+    low = int(min(process, told.fresh - told.shared) * (1 - told.between) + least * (1 - told.spread))
     high = int(process * (1 + told.between) + told.model * (1 + told.spread))
     free = free_memory()
     held = int(told.fresh * (1 - told.between) + least * (1 - told.spread))

@@ -30,7 +30,7 @@ def test_inspect_tells_what_a_model_will_take(run: Run, model: Path) -> None:
     assert 0 < told["low_bytes"] < told["expected_bytes"] < told["high_bytes"]
     assert told["free_bytes"] > told["expected_bytes"]
     (line,) = [line for line in run("inspect", str(model)).out.splitlines() if line.startswith("memory ")]
-    assert "about 1" in line
+    assert "about 172 MiB (" in line
     assert " MiB (" in line
     rows = model.with_name("rows.npy")
     assert run("inspect", str(rows), "--json").json["memory_forecast"] is None
