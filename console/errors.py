@@ -25,6 +25,12 @@ class OperationError(ConsoleError):
     """The operation itself failed: the model raised, a worker died, the gate said no."""
 
 
+class NeedsMemoryError(OperationError):
+    """The model will not fit into memory; it may be loaded once an operator has said yes to that."""
+
+    code = "needs-memory"
+
+
 class UsageError(ConsoleError):
     """The request makes no sense as it stands."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
 
 from backends.core.errors import NotLoadable, Unsupported
+from backends.core.footprint import Reckon
 from backends.core.inspection import Inspection
 from backends.core.source import Source
 
@@ -146,6 +147,8 @@ class Format:
     `variables/variables.index`, and this again with those, for directories in directories."""
     packed: Optional[Callable[[Collection[str]], bool]] = None
     """Whether a directory with these members is run, from an archive of them that `inspect` and `load` read."""
+    footprint: Optional[Reckon] = None
+    """The memory that a loaded model takes, by the facts of its file and the size of that."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""
     imports: tuple[str, ...] = ()

@@ -30,11 +30,13 @@ from console.records import (
     Event,
     Explanation,
     KnownFacts,
+    MemoryForecast,
     Report,
     SweepPart,
     SweepTotals,
     Verdict,
 )
+from console.serving.forecast import Forecaster
 from console.serving.supervisor import Supervisor
 from console.worker.launcher import Launcher
 
@@ -56,6 +58,7 @@ class Artifacts:
         access: AccessControl,
         launcher: Launcher,
         bus: Bus,
+        forecaster: Forecaster,
         *,
         norms: Callable[[int, str], Awaitable[dict[str, ArrayNorm]]],
         width: int,
@@ -68,6 +71,7 @@ class Artifacts:
         self._access = access
         self._launcher = launcher
         self._norms_of = norms
+        self._forecaster = forecaster
         self._width = width
         self._rows = ArtifactRows()
         self._moved = moved
@@ -175,10 +179,16 @@ class Artifacts:
         with await asyncio.to_thread(open_artifact, self._root, row.path, links=True) as opened:
             return await self._norms_of(opened.fd, row.path)
 
+    async def forecast(self, path: str) -> MemoryForecast | None:
+        """The memory that an artifact will take once it is loaded; None where that is not known. Raises InputError."""
+        return self._forecaster.of_report(await self.report(path))
+
     async def known(self, path: str) -> KnownFacts:
         """The known facts of one artifact, without a look at the disk."""
         report = self.known_report(path)
-        return KnownFacts() if report is None else KnownFacts(report, self._explaining.known(report))
+        if report is None:
+            return KnownFacts()
+        return KnownFacts(report, self._explaining.known(report), self._forecaster.of_report(report))
 
     async def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
         """Every artifact in a directory and those beneath it, inspected in parallel, in order; then the totals.

@@ -16,6 +16,7 @@ from console.records import (
     Judgement,
     Layer,
     Memory,
+    MemoryForecast,
     ProbeState,
     Quantiles,
     Report,
@@ -74,6 +75,18 @@ def report(found: Report) -> dict[str, Json]:
     if artifact.summary:
         tail["summary"] = artifact.summary
     return _file(artifact) | _facts(found.inspection) | tail
+
+
+def memory_forecast(found: MemoryForecast | None) -> Json:
+    """The memory that it will take in a worker, in bytes; null where that is not known."""
+    if found is None:
+        return None
+    return {
+        "expected_bytes": found.expected,
+        "low_bytes": found.low,
+        "high_bytes": found.high,
+        "free_bytes": found.free,
+    }
 
 
 def _facts(found: Inspection | None) -> dict[str, Json]:

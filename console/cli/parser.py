@@ -235,6 +235,10 @@ def _loads(parser: Parser) -> None:
     parser.add_argument("--accept", metavar="WHY", help="load it although its verdict is review, and why")
 
 
+def _anyway(parser: Parser) -> None:
+    parser.add_argument("--anyway", action="store_true", help="load it although it will not fit into memory")
+
+
 def _data(parser: Parser) -> None:
     parser.add_argument(
         "--data",
@@ -255,6 +259,7 @@ def _running(commands: Commands) -> None:
         commands, "predict", "Predict every row of a data file.", "predict wine/forest.joblib --data rows.csv"
     )
     _loads(predict)
+    _anyway(predict)
     _data(predict)
     predict.add_argument(
         "--out", type=_written_file, metavar="FILE", help="write the outputs to a .csv, .json or .npy file"
@@ -266,6 +271,7 @@ def _running(commands: Commands) -> None:
         commands, "evaluate", "Measure a model against the truth.", "evaluate wine/forest.joblib --target cultivar"
     )
     _loads(evaluate)
+    _anyway(evaluate)
     _data(evaluate)
     evaluate.set_defaults(run="evaluate:evaluate")
     probe = _add(
@@ -275,6 +281,7 @@ def _running(commands: Commands) -> None:
         "probe wine/forest.joblib --rate 50 --seconds 10",
     )
     _loads(probe)
+    _anyway(probe)
     _data(probe)
     probe.add_argument(
         "--rate",

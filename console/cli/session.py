@@ -83,10 +83,11 @@ class Opened:
         """Load the artifact and say what is wrong with its answers; what an engine that serves the store had not
         loaded is unloaded there at the end.
 
-        Raises NeedsReviewError with the words to type, AccessDeniedError, InputError, OperationError.
+        Raises NeedsReviewError with the words to type, NeedsMemoryError, AccessDeniedError, InputError,
+        OperationError.
         """
         try:
-            view = await self._loaded(arguments.at, arguments.accept)
+            view = await self._loaded(arguments.at, arguments.accept, anyway=arguments.anyway)
             output.warn(view.warnings)
             return view
         except NeedsReviewError as error:
@@ -96,11 +97,12 @@ class Opened:
                 failure=error.failure,
             ) from None
 
-    async def _loaded(self, at: str, accept: str | None) -> WorkerView:
+    async def _loaded(self, at: str, accept: str | None, *, anyway: bool) -> WorkerView:
         models = self.engine.models
         if self.through is None:
-            return await models.load(self.artifact, at=at, accept=accept)
-        self._held = cast("AsyncGenerator[WorkerView]", models.hold(self.artifact, at=at, accept=accept))
+            return await models.load(self.artifact, at=at, accept=accept, anyway=anyway)
+        held = models.hold(self.artifact, at=at, accept=accept, anyway=anyway)
+        self._held = cast("AsyncGenerator[WorkerView]", held)
         return await anext(self._held)
 
     async def let_go(self) -> None:

@@ -14,7 +14,8 @@ from console.cli.output import Output, columns, size_words
 from console.cli.session import narrated, opened
 from console.cli.sweep import NOT_INSPECTED, inspect_directory, table
 from console.errors import InputError, OperationError, UsageError
-from console.records import Explanation, Json, Report, Verdict
+from console.records import Explanation, Json, MemoryForecast, Report, Verdict
+from console.records.words import memory_words
 
 _READABLE = (Verdict.SAFE, Verdict.REVIEW, Verdict.BLOCKED)
 
@@ -36,7 +37,8 @@ async def inspect(arguments: argparse.Namespace, output: Output) -> int:
             if arguments.at:
                 report = _only(report, arguments.at)
             told = await engine.artifacts.explain(store.path)
-            output.data(_json(report, told), lambda: _facts(report, told))
+            forecast = await engine.artifacts.forecast(store.path)
+            output.data(_json(report, told, forecast), lambda: _facts(report, told, forecast))
             return code_of_one(report)
         if arguments.at:
             raise UsageError("--at picks one model of a file, and this is a directory", hint="name one artifact in it")
@@ -51,8 +53,11 @@ def code_of_one(report: Report) -> int:
     return 0 if verdict in _READABLE else InputError.exit_code
 
 
-def _json(report: Report, told: Explanation) -> dict[str, Json]:
-    return json_shapes.report(report) | {"trust": json_shapes.judgement(report.judgement) | explained.trust_json(told)}
+def _json(report: Report, told: Explanation, forecast: MemoryForecast | None) -> dict[str, Json]:
+    return json_shapes.report(report) | {
+        "trust": json_shapes.judgement(report.judgement) | explained.trust_json(told),
+        "memory_forecast": json_shapes.memory_forecast(forecast),
+    }
 
 
 def _only(report: Report, at: str) -> Report:
@@ -68,7 +73,7 @@ def _only(report: Report, at: str) -> Report:
     return replace(report, inspection=replace(facts, models=found))
 
 
-def _facts(report: Report, told: Explanation) -> Iterable[str]:
+def _facts(report: Report, told: Explanation, forecast: MemoryForecast | None) -> Iterable[str]:
     artifact, facts = report.artifact, report.inspection
     yield f"{artifact.path}   {report.judgement.verdict or NOT_INSPECTED}"
     yield from explained.lines(told)
@@ -81,6 +86,8 @@ def _facts(report: Report, told: Explanation) -> Iterable[str]:
         yield "sealed      age"
     members = f" in {artifact.members} files" if artifact.members else ""
     yield f"size        {size_words(artifact.size)}{members}"
+    if forecast is not None:
+        yield f"memory      {memory_words(forecast)}"
     if artifact.digest:
         yield f"digest      {artifact.digest}"
     if facts is None:

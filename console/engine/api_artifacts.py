@@ -18,6 +18,7 @@ from console.records import (
     Json,
     KnownFacts,
     Layer,
+    MemoryForecast,
     Report,
     SignatureStatus,
     SignedContents,
@@ -42,6 +43,10 @@ class ArtifactsApi(Protocol):
     def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
         """Everything in a directory and those beneath it as it lies there, in order, then the totals. Raises
         InputError."""
+        ...
+
+    async def forecast(self, path: str) -> MemoryForecast | None:
+        """The memory that an artifact will take once it is loaded; None where that is not known. Raises InputError."""
         ...
 
     async def known(self, path: str) -> KnownFacts:

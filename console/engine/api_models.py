@@ -43,14 +43,17 @@ class ModelsApi(Protocol):
         """Wait while it is being loaded and nothing answers for it; then the same."""
         ...
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
-        """Load an artifact; `accept` is why the operator says yes to one under review.
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> WorkerView:
+        """Load an artifact; `accept` is why the operator says yes to one under review, `anyway` the yes to one that
+        will not fit into memory.
 
-        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
+        Raises NeedsReviewError, NeedsMemoryError, AccessDeniedError, InputError, OperationError.
         """
         ...
 
-    def hold(self, path: str, *, at: str = "", accept: str | None = None) -> AsyncIterator[WorkerView]:
+    def hold(
+        self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False
+    ) -> AsyncIterator[WorkerView]:
         """The worker of an artifact, loaded where nobody has; one loaded so stays for as long as somebody iterates,
         unless somebody asks for it to be loaded.
 

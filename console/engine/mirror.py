@@ -24,6 +24,7 @@ from console.records import (
     Failure,
     Job,
     KnownFacts,
+    MemoryForecast,
     Permissions,
     ProbeState,
     Report,
@@ -106,6 +107,11 @@ class Mirror:
         """The same in plain words."""
         known = self._facts.get(path)
         return None if known is None else known.explanation
+
+    def forecast(self, path: str) -> MemoryForecast | None:
+        """The memory that an artifact will take once it is loaded."""
+        known = self._facts.get(path)
+        return None if known is None else known.forecast
 
     def series(self, path: str) -> Series | None:
         """The measurements of an artifact, as they were fetched last."""

@@ -339,6 +339,7 @@ class Rooms:
             self.book.record,
             self.recipes.python,
             self.settings.load_deadline_s,
+            self.settings.seal_mb << 20,
         )
 
     def _new_artifacts(self, moved: Callable[[Path], None]) -> Artifacts:
@@ -352,6 +353,7 @@ class Rooms:
             self.book,
             self._launcher,
             self.bus,
+            self._starter.forecaster,
             norms=norms_in(self._inspectors),
             width=self._inspectors.count,
             given=self._given,

@@ -17,6 +17,7 @@ from console.records.front import FrontOrder, FrontReport, FrontSettings, Listen
 from console.records.inference import AnswerFile, Answers, DataReading
 from console.records.jobs import Job, JobState
 from console.records.logs import LogLine, LogPart, Stream
+from console.records.memory import MemoryForecast
 from console.records.metrics import GAUGES, METRICS, QUANTILES, RATES, WIDTHS
 from console.records.recipes import RecipeFacts
 from console.records.security import EncryptedFile, PublicKey, SignedContents
@@ -166,6 +167,7 @@ __all__ = [
     "LogPart",
     "Marker",
     "Memory",
+    "MemoryForecast",
     "MissedEvents",
     "Mode",
     "ModelData",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from console.records.memory import MemoryForecast
 from console.records.trust import Explanation, Report
 
 
@@ -13,6 +14,7 @@ class KnownFacts:
 
     report: Report | None = None
     explanation: Explanation | None = None
+    forecast: MemoryForecast | None = None
 
 
 @dataclass(frozen=True, slots=True)

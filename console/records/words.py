@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from console.records.differences import ArrayChange
+from console.records.memory import MemoryForecast
 from console.records.trust import Change, ContentDiff
 from console.records.workers import Growth
 
-__all__ = ["CERTAIN", "change_words", "growth_words", "news", "norm_words", "rate_words", "span_words"]
+__all__ = [
+    "CERTAIN",
+    "change_words",
+    "growth_words",
+    "memory_words",
+    "news",
+    "norm_words",
+    "rate_words",
+    "size_words",
+    "span_words",
+]
 
 CERTAIN = 3.0
 """Growth is told from this many standard errors on."""
@@ -22,12 +33,21 @@ def growth_words(growth: Growth | None) -> str:
         return "memory: too few readings to tell whether it grows"
     if not growth.grows:
         unseen = max(0.0, growth.per_call) + CERTAIN * growth.error
-        return f"memory: no growth seen (below {_size(unseen)} per call)"
-    told = f"memory grows by {_size(growth.per_call)} ± {_size(growth.error)} per call"
+        return f"memory: no growth seen (below {size_words(unseen)} per call)"
+    told = f"memory grows by {size_words(growth.per_call)} ± {size_words(growth.error)} per call"
     if growth.seconds_left is None or growth.limit is None:
         return told
     when = f"after about {span_words(growth.seconds_left)}" if growth.seconds_left else "now"
-    return f"{told}; reaches the limit of {_size(growth.limit)} {when} at this rate"
+    return f"{told}; reaches the limit of {size_words(growth.limit)} {when} at this rate"
+
+
+def memory_words(told: MemoryForecast) -> str:
+    """`about 120 MiB (90 MiB to 160 MiB) of 12.4 GiB free`, or of what one worker may hold where that is less."""
+    expected, low, high = (size_words(one) for one in (told.expected, told.low, told.high))
+    takes = f"about {expected} ({low} to {high})"
+    if told.free is None or told.limit < told.free:
+        return f"{takes} of {size_words(told.limit)} that one worker may hold"
+    return f"{takes} of {size_words(told.free)} free"
 
 
 def rate_words(rate: float) -> str:
@@ -43,7 +63,8 @@ def span_words(seconds: float) -> str:
     return "years"
 
 
-def _size(size: float) -> str:
+def size_words(size: float) -> str:
+    """Bytes to three digits: `12.4 GiB`."""
     unit = 0
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1024, unit + 1

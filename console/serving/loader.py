@@ -13,10 +13,11 @@ from typing import Protocol
 from backends.core.inspection import outermost
 from console.access.admission import Admission
 from console.errors import AccessDeniedError, ConflictError, ConsoleError, OperationError, UsageError
-from console.files.snapshot import Snapshot, digest_of
+from console.files.snapshot import SEAL_LIMIT, Snapshot, digest_of
 from console.inspection.libraries import may_compile, versions_of
 from console.inspection.service import Judged
 from console.records import FileIdentity, Inspection, Judgement, Verdict
+from console.serving.forecast import Forecaster
 from console.worker.answers import Loaded
 from console.worker.launcher import Launcher
 from console.worker.model import Worker
@@ -109,7 +110,8 @@ class Started:
 
 class ModelLoader:
     """Starts workers. `python` names the interpreter a path's recipe asks for, None for the console's own, or raises
-    AccessDeniedError; `admission` decides what is let in."""
+    AccessDeniedError; `admission` decides what is let in. Files of more than `seal_limit` bytes are loaded from where
+    they are."""
 
     def __init__(
         self,
@@ -119,7 +121,9 @@ class ModelLoader:
         record: Records,
         python: Callable[[str], str | None],
         deadline_s: float,
+        seal_limit: int = SEAL_LIMIT,
     ) -> None:
+        self.forecaster = Forecaster(launcher, python, seal_limit)
         self._contents = contents
         self._launcher = launcher
         self.admission = admission
@@ -129,9 +133,19 @@ class ModelLoader:
         self._digesting = Digesting()
         self._telling: set[asyncio.Task[str | None]] = set()
 
-    async def start(self, path: str, at: str, accept: str | None, on_phase: OnPhase = lambda *_: None) -> Started:
-        """Start a worker for what the file holds now. Raises NeedsReviewError, AccessDeniedError, InputError,
-        OperationError."""
+    async def start(
+        self,
+        path: str,
+        at: str,
+        accept: str | None,
+        on_phase: OnPhase = lambda *_: None,
+        *,
+        anyway: bool = True,
+    ) -> Started:
+        """Start a worker for what the file holds now, also `anyway` where that will not fit into memory.
+
+        Raises NeedsReviewError, NeedsMemoryError, AccessDeniedError, InputError, OperationError.
+        """
         began = time.perf_counter()
         on_phase("judge", {}, None)
         await self.admission.refresh()
@@ -139,6 +153,9 @@ class ModelLoader:
         with judged.bytes:
             try:
                 await self.admission.admit(path, judged, accept)
+                if not anyway:
+                    size, verdict = judged.bytes.size, judged.judgement.verdict
+                    self.forecaster.require_room(path, judged.inspection, size, verdict)
                 await self._record("load", path, judged.bytes.digest, "intent")
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
                 started = await self._start(path, judged, at, phases, on_phase)

@@ -52,17 +52,20 @@ class Models:
         await self._supervisor.settled(path)
         return self._supervisor.view(path)
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
-        """Load an artifact; `accept` is why the operator says yes to one under review.
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> WorkerView:
+        """Load an artifact; `accept` is why the operator says yes to one under review, `anyway` the yes to one that
+        will not fit into memory.
 
-        Raises NeedsReviewError, AccessDeniedError, InputError, OperationError.
+        Raises NeedsReviewError, NeedsMemoryError, AccessDeniedError, InputError, OperationError.
         """
         await self._access.authorize("load", path)
         self._lent.discard(path)
         await self._let_go_of(path)
-        return await self._supervisor.load(path, at=at, accept=accept)
+        return await self._supervisor.load(path, at=at, accept=accept, anyway=anyway)
 
-    async def hold(self, path: str, *, at: str = "", accept: str | None = None) -> AsyncIterator[WorkerView]:
+    async def hold(
+        self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False
+    ) -> AsyncIterator[WorkerView]:
         """Its worker, loaded where nobody has; what is loaded so is unloaded once its last holder iterates no more.
 
         Raises ConflictError where another model of the file is loaded, and what `load` raises.
@@ -77,7 +80,7 @@ class Models:
             self._lent.add(path)
         self._holders[path] += 1
         try:
-            yield await self._supervisor.load(path, at=at, accept=accept)
+            yield await self._supervisor.load(path, at=at, accept=accept, anyway=anyway)
             await asyncio.Event().wait()
         finally:
             self._holders[path] -= 1

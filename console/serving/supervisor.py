@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from console.access.actor import acting_as
-from console.errors import AccessDeniedError, ConsoleError, InputError, OperationError
+from console.errors import AccessDeniedError, ConsoleError, InputError, NeedsMemoryError, OperationError
 from console.events import Bus
 from console.records import Failure, Memory, WorkerState, WorkerView
 from console.serving.failures import Failures
@@ -125,9 +125,11 @@ class Supervisor:
 
     # changes
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
-        """Load an artifact, or the model at another place of it. Raises NeedsReviewError, AccessDeniedError,
-        InputError, OperationError."""
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> WorkerView:
+        """Load an artifact, or the model at another place of it, also `anyway` where it will not fit into memory.
+
+        Raises NeedsReviewError, NeedsMemoryError, AccessDeniedError, InputError, OperationError.
+        """
         slot = self._slots.get(path)
         if slot is not None and slot.answers and slot.view.at == at:
             return slot.view
@@ -135,8 +137,8 @@ class Supervisor:
             view = WorkerView(path, WorkerState.LOADING, time.time(), at=at, phase="judge")
             slot = self._slots[path] = Slot(view, heard=lambda worker: self.logs.follow(path, worker.child))
         try:
-            return await self._replace(slot, at, accept, beside=False)
-        except (AccessDeniedError, InputError) as error:
+            return await self._replace(slot, at, accept, beside=False, anyway=anyway)
+        except (AccessDeniedError, InputError, NeedsMemoryError) as error:
             if slot.worker is None and self._slots.get(path) is slot and _is_refusal(slot, error):
                 del self._slots[path]
                 self._tell(slot, "worker.ended", f"{path} was not loaded: {error}", severity="attention")
@@ -187,7 +189,9 @@ class Supervisor:
 
     # loading
 
-    async def _replace(self, slot: Slot, at: str, accept: str | None, *, beside: bool) -> WorkerView:
+    async def _replace(
+        self, slot: Slot, at: str, accept: str | None, *, beside: bool, anyway: bool = True
+    ) -> WorkerView:
         async with slot.lock:
             beside = beside and slot.answers
             if beside:
@@ -199,7 +203,7 @@ class Supervisor:
                 self._tell(slot, "worker.loading", f"{slot.view.path} is loading")
             try:
                 started = await self._loader.start(
-                    slot.view.path, at, accept, lambda *step: self._step(slot, *step, beside=beside)
+                    slot.view.path, at, accept, lambda *step: self._step(slot, *step, beside=beside), anyway=anyway
                 )
             except ConsoleError as error:
                 if not slot.wanted:
@@ -343,7 +347,8 @@ class Supervisor:
 
 
 def _is_refusal(slot: Slot, error: ConsoleError) -> bool:
-    """Whether trust says no, or the file holds nothing to load and never did: no failure of anything."""
+    """Whether trust says no, memory is short, or the file holds nothing to load and never did: no failure of
+    anything."""
     if isinstance(error, InputError):
         return slot.identity is None and error.failure is None
-    return isinstance(error, AccessDeniedError)
+    return isinstance(error, (AccessDeniedError, NeedsMemoryError))

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
+from console.errors import AccessDeniedError, ConsoleError, NeedsMemoryError, NeedsReviewError
 from console.records import Event, Verdict
 from console.ui.cooperative import cooperative
 from console.ui.keys import key_for
@@ -154,6 +154,8 @@ class InTurn:
         """The outcome of one of many that failed, in words that are the same for all that it hit."""
         if isinstance(error, NeedsReviewError):
             return Outcome("left out", "under review", "warning", asked_alone())
+        if isinstance(error, NeedsMemoryError):
+            return Outcome("left out", "too little memory", "warning", asked_alone())
         why = short(error.message.replace(f"{path} ", "it ").replace(path, "it"))
         if isinstance(error, AccessDeniedError):
             artifact = self._app.mirror.rows.get(path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.core.descriptors import why_not_loadable
 from backends.core.inspection import outermost
-from console.errors import AccessDeniedError, ConsoleError, NeedsReviewError
+from console.errors import AccessDeniedError, ConsoleError, NeedsMemoryError, NeedsReviewError
 from console.records import DataSource, Report, UpdatePlan, Verdict, Version, WorkerState
 from console.safe_text import safe
 from console.ui import text
@@ -148,7 +148,9 @@ class Operations:
             await self._with_yes(
                 path,
                 lambda accept=None: (
-                    models.reload(path) if accept is None else models.load(path, at=worker.at, accept=accept)
+                    models.reload(path)
+                    if accept is None
+                    else models.load(path, at=worker.at, accept=accept, anyway=True)
                 ),
             )
         else:
@@ -198,9 +200,12 @@ class Operations:
         self._app.say(f"The export of {path} is written: version {version.version} of its own artifact")
 
     async def _with_yes(self, path: str, call: Callable[..., Awaitable[object]]) -> bool:
-        """Make the call; where trust wants a review, ask for a typed yes and call again with it."""
+        """Make the call; where trust wants a review, ask for a typed yes, and where memory is short for a yes, and call
+        again with it."""
         try:
             await call()
+        except NeedsMemoryError as error:
+            return await self._anyway(path, call, error)
         except NeedsReviewError:
             self.settled(path)
             from console.ui.dialogs.confirm import TypedYesScreen
@@ -210,7 +215,20 @@ class Operations:
             why = await self._app.push_screen_wait(TypedYesScreen.of_report(report, told))
             if not why:
                 return False
-            await call(accept=why)
+            try:
+                await call(accept=why)
+            except NeedsMemoryError as error:
+                return await self._anyway(path, partial(call, accept=why), error)
+        return True
+
+    async def _anyway(self, path: str, call: Callable[..., Awaitable[object]], error: NeedsMemoryError) -> bool:
+        """Load what will not fit into memory, after asking."""
+        self.settled(path)
+        question = f"Load {safe(path)} although memory is short?"
+        detail = f"{safe(error.message)}. Its worker may be ended for that, and take other programs along."
+        if not await self.confirmed(question, detail, yes="Load anyway"):
+            return False
+        await call(anyway=True)
         return True
 
     async def _update(self, plan: UpdatePlan) -> None:

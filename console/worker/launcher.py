@@ -73,6 +73,11 @@ class Launcher:
         self._standby: Standby | None = None
         self._standing: tuple[Limits, SandboxPlan] | None = None
 
+    @property
+    def forks(self) -> bool:
+        """Whether workers of the console's own interpreter are forked, now or soon."""
+        return sys.executable in self._zygotes
+
     def end_abandoned(self) -> int:
         """End what consoles that were killed left running on this machine, and remove what they left lying about; how
         many processes that were. For a thread; never raises."""

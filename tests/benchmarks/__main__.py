@@ -46,6 +46,7 @@ MEASUREMENTS = (
     Measurement("start", ("--runs", "40"), ("--runs", "5")),
     Measurement("sandbox"),
     Measurement("loading", quick=("--runs", "2", "--megabytes", "100")),
+    Measurement("memory", quick=()),
     Measurement("screen"),
     Measurement("first_paint", store=True),
     Measurement("scale", ("--runs", "3"), ("--runs", "1", "--artifacts", "5000", "--directories", "250"), store=True),

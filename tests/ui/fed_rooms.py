@@ -21,6 +21,7 @@ from console.records import (
     KnownFacts,
     LogPart,
     Memory,
+    MemoryForecast,
     ModelData,
     Prediction,
     ProbePlan,
@@ -57,8 +58,12 @@ class FedArtifacts(FedRoom):
         for report in self._feeder.reports.values():
             yield SweepPart(report)
 
+    async def forecast(self, path: str) -> MemoryForecast | None:
+        return self._feeder.forecasts.get(path)
+
     async def known(self, path: str) -> KnownFacts:
-        return KnownFacts(self._feeder.known_report(path), self._feeder.known_explanation(path))
+        report, told = self._feeder.known_report(path), self._feeder.known_explanation(path)
+        return KnownFacts(report, told, self._feeder.forecasts.get(path))
 
     async def report(self, path: str, *, digest: bool = False) -> Report:
         return await self._feeder.report(path)
@@ -91,11 +96,13 @@ class FedModels(FedRoom):
     async def settled(self, path: str) -> WorkerView | None:
         return self._feeder.views.get(path)
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> WorkerView:
-        await self._feeder.load(path, at=at, accept=accept)
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> WorkerView:
+        await self._feeder.load(path, at=at, accept=accept, anyway=anyway)
         return self._view(path)
 
-    async def hold(self, path: str, *, at: str = "", accept: str | None = None) -> AsyncIterator[WorkerView]:
+    async def hold(
+        self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False
+    ) -> AsyncIterator[WorkerView]:
         yield await self.load(path, at=at, accept=accept)
 
     async def reload(self, path: str, *, accept: str | None = None) -> WorkerView:

@@ -24,6 +24,7 @@ from console.records import (
     JobState,
     Json,
     Layer,
+    MemoryForecast,
     ModelData,
     ModelStatistics,
     OnnxComparison,
@@ -65,6 +66,7 @@ class Feeder:
         self.revision = 0
         self.rows = {artifact.path: artifact for artifact in artifacts}
         self.reports: dict[str, Report] = {}
+        self.forecasts: dict[str, MemoryForecast] = {}
         self.views: dict[str, WorkerView] = {}
         self.probes: dict[str, ProbeState] = {}
         self.traffic: dict[str, TrafficState] = {}
@@ -224,8 +226,8 @@ class Feeder:
     async def update(self, plan: UpdatePlan) -> None:
         self.asked.append(("update", plan.path, plan.data, target_words(plan.target)))
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
-        self.asked.append(("load", path, at, accept or ""))
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
+        self.asked.append(("load", path, at, accept or "", *(["anyway"] if anyway else [])))
 
     async def unload(self, path: str) -> None:
         self.asked.append(("unload", path))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from console.config import Sealing, Settings
-from console.errors import AccessDeniedError, NeedsReviewError, OperationError
+from console.errors import AccessDeniedError, NeedsMemoryError, NeedsReviewError, OperationError
 from console.records import ArrayChange, Change, Differences, ProbePlan, ProbeState, Verdict, WorkerState, WorkerView
 from console.trust.roles import Permission, Role
 from console.ui import text
@@ -26,6 +26,7 @@ from tests.ui.test_hostile_everywhere import HostileFeeder, look, settled
 pytestmark = pytest.mark.usefixtures("still_clock")
 
 RF, FRAUD, SVM, REVIEW = "churn/rf.joblib", "fraud/lr.pkl", "iris/svm.pkl", "trouble/predict-raises.joblib"
+KMEANS = "segments/kmeans.h5"
 
 
 def line_of(console: Driver, words: str) -> str:
@@ -170,9 +171,10 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
         "inbox/unknown.pkl": AccessDeniedError("inbox/unknown.pkl is not loaded: calls os.system"),
         REVIEW: NeedsReviewError("trouble/predict-raises.joblib needs a review"),
         "vision/digits-cnn.keras": OperationError("no\nkeras"),
+        KMEANS: NeedsMemoryError("segments/kmeans.h5 will not fit into memory"),
     }
 
-    async def load(path: str, *, at: str = "", accept: str | None = None) -> None:
+    async def load(path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
         feeder.asked.append(("load", path, at, accept or ""))
         if path in refusals:
             feeder.say("worker.error", path, "it failed", "failure")
@@ -183,7 +185,16 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
     for path in set(feeder.rows) - set(feeder.reports):
         feeder.reports[path] = replace(feeder.reports[SVM], artifact=feeder.rows[path])
     async with console_on(feeder) as console:
-        await mark(console, RF, REVIEW, "inbox/half.joblib", "inbox/unknown.pkl", SVM, "vision/digits-cnn.keras")
+        await mark(
+            console,
+            RF,
+            REVIEW,
+            "inbox/half.joblib",
+            "inbox/unknown.pkl",
+            SVM,
+            KMEANS,
+            "vision/digits-cnn.keras",
+        )
         await console.press("l")
         await console.until(lambda: said(console))
         feeder.say("artifact.changed", "digits/mlp.h5", "what happens to others", "attention")
@@ -192,12 +203,18 @@ async def test_loading_many_is_one_sentence_and_their_own_news_are_not_told_besi
     for words in (
         "1 loaded; 1 loaded already; ",
         "2 refused: blocked (inbox/unknown.pkl), damaged (inbox/half.joblib)",
-        "1 left out: under review (trouble/predict-raises.joblib)",
+        "2 left out: too little memory (segments/kmeans.h5), under review (trouble/predict-raises.joblib)",
         "1 failed: no keras (vision/digits-cnn.keras)",
         "l on one alone asks about it",
     ):
         assert words in sentence
-    assert [one[1] for one in feeder.asked] == ["inbox/unknown.pkl", SVM, REVIEW, "vision/digits-cnn.keras"]
+    assert [one[1] for one in feeder.asked] == [
+        "inbox/unknown.pkl",
+        SVM,
+        KMEANS,
+        REVIEW,
+        "vision/digits-cnn.keras",
+    ]
 
 
 class Slow(Feeder):
@@ -210,7 +227,7 @@ class Slow(Feeder):
         self.go = asyncio.Semaphore(0)
         self.most = self.now = 0
 
-    async def load(self, path: str, *, at: str = "", accept: str | None = None) -> None:
+    async def load(self, path: str, *, at: str = "", accept: str | None = None, anyway: bool = False) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
         await self.go.acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 
 FORMATS = (
@@ -20,5 +21,6 @@ FORMATS = (
         portability="CatBoost: C, Python, R, Java, Rust",
         compiles=True,
         extra="catboost",
+        footprint=linear(125 * MB, 31 * MB, arrays=0, rest=1.25, shared=40 * MB),
     ),
 )

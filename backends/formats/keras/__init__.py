@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Optional
 
 from backends.core.containers import is_zip
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 from backends.formats.hdf5 import hdf5_format
 
 _MEMBERS = (b"metadata.json", b"config.json", b"model.weights")
 _NOT_WRITTEN = "a Keras model is written by Keras: model.save(...)"
+_FOOTPRINT = linear(409 * MB, 390 * MB, arrays=1.07, rest=1.0, between=0.4)
+"""With PyTorch as the backend of Keras; others take less."""
 
 
 def _holds_model(head: bytes, size: Optional[int]) -> bool:
@@ -25,6 +28,7 @@ FORMATS = (
         order=11,
         not_writable=_NOT_WRITTEN,
         extra="keras",
+        footprint=_FOOTPRINT,
     ),
     hdf5_format(
         name="keras-weights",
@@ -50,5 +54,6 @@ FORMATS = (
         content="zip",
         not_writable=_NOT_WRITTEN,
         extra="keras",
+        footprint=_FOOTPRINT,
     ),
 )

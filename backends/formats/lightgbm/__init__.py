@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 
 _START = re.compile(rb"tree\r?\nversion=v\d")
@@ -29,5 +30,6 @@ FORMATS = (
         portability="LightGBM: C, Python, R, Java",
         compiles=True,
         extra="lightgbm",
+        footprint=linear(179 * MB, 18 * MB, arrays=0, rest=3.4, shared=57 * MB),
     ),
 )

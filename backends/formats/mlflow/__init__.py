@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from backends.core.containers import is_zip
 from backends.core.format import Format
+from backends.core.inner_footprint import of_inner
 
 MLMODEL = "MLmodel"
 _NO_FOLDERS = (".yaml", ".yml", ".json", ".txt", ".pkl", ".skops", ".py", ".md", ".npy", ".npz", ".safetensors")
@@ -49,6 +50,7 @@ FORMATS = (
         members=members,
         folders=folders,
         packed=lambda names: MLMODEL in names,
+        footprint=of_inner,
         not_loadable="the model in it is code of its own, in a format that is not run here, or was never saved whole:"
         " its overview says which",
         not_writable="an MLflow model is written by mlflow itself, from the model in its own library",

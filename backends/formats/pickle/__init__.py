@@ -7,6 +7,7 @@ from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
 from backends.core.findings import finding
+from backends.core.footprint import Footprint
 from backends.core.format import Format
 from backends.core.inspection import Inspection
 from backends.core.source import Source
@@ -55,6 +56,13 @@ def _also_pickle(source: Source, head: bytes, name: str) -> Optional[Inspection]
     return Inspection("pickle", names=walked.names, findings=(also, *walked.findings))
 
 
+def _footprint(found: Inspection, size: int) -> Footprint:
+    """The memory of fitted estimators."""
+    from backends.estimators.footprint import of_estimators
+
+    return of_estimators(found, size)
+
+
 _pickle_format = partial(
     Format,
     title="a pickle",
@@ -71,6 +79,7 @@ _pickle_format = partial(
     convertible=True,
     portability="Python with these libraries",
     adapter="backends.estimators.estimator:Estimator",
+    footprint=_footprint,
 )
 
 FORMATS = (

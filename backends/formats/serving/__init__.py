@@ -8,6 +8,7 @@ from functools import partial
 
 from backends.core.containers import is_zip
 from backends.core.format import Format
+from backends.core.inner_footprint import of_inner
 
 MANIFEST = "MAR-INF/MANIFEST.json"
 MODEL_YAML = "model.yaml"
@@ -82,6 +83,7 @@ _layout = partial(
     order=27,
     includes=("pickle", "joblib", "archive"),
     not_loadable=_NOT_RUN,
+    footprint=of_inner,
     not_writable="a server's own tools write its layout, from the model as a file",
 )
 

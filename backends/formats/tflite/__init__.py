@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 
 
@@ -24,5 +25,6 @@ FORMATS = (
         bytewise=True,
         not_writable="a TensorFlow Lite model is written by TensorFlow's converter",
         extra="tflite",
+        footprint=linear(33 * MB, 26 * MB, arrays=2.0, rest=2.0),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from backends.core.containers import ZIP_MAGIC
+from backends.core.footprint import MB, linear
 from backends.core.format import Format
 from backends.formats.torch.names import is_legacy
 
@@ -47,6 +48,7 @@ FORMATS = (
         not_writable="a PyTorch file is written by PyTorch",
         portability="PyTorch: Python; TorchScript also C++",
         extra="torch",
+        footprint=linear(225 * MB, 225 * MB, arrays=1.0, rest=1.0, between=0.3),
     ),
     Format(
         name="torch-export",
@@ -63,5 +65,6 @@ FORMATS = (
         not_writable="an exported program is written by torch.export.save",
         portability="PyTorch: Python",
         extra="torch",
+        footprint=linear(302 * MB, 302 * MB, arrays=1.0, rest=1.0, between=0.3),
     ),
 )

@@ -15,7 +15,18 @@ from textual.scroll_view import ScrollView
 
 from backends.core.inspection import Inspection, Json, ModelEntry, outermost
 from console.errors import ConsoleError
-from console.records import Explanation, ModelData, RecipeFacts, Report, Verdict, WorkerState, WorkerView, target_words
+from console.records import (
+    Explanation,
+    MemoryForecast,
+    ModelData,
+    RecipeFacts,
+    Report,
+    Verdict,
+    WorkerState,
+    WorkerView,
+    target_words,
+)
+from console.records.words import memory_words
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.installed import installed
@@ -115,7 +126,7 @@ class OverviewPane(Pane):
         failed = section("failed", failed_lines(self._mirror, row, column))
         trust = trust_lines(report, self._mirror.explanation(self._path), row, column)
         file = self._file_lines(report, column)
-        worker = worker_lines(self._recipe, row, column)
+        worker = worker_lines(self._recipe, row, column, self._mirror.forecast(self._path))
         self._how.display = two
         lately = lately_lines(self._mirror, self._path, column)
         rest = [*file, *lately] if two else [*trust, *file, *worker, *lately]
@@ -157,12 +168,14 @@ def trust_lines(report: Report | None, told: Explanation | None, row: Row, width
     return [*section("trust", _trust(told, row, width)), *section("written with", _libraries(report, width))]
 
 
-def worker_lines(recipe: ModelData | RecipeFacts | ConsoleError, row: Row, width: int) -> list[Content]:
-    """Worker, sandbox and recipe."""
+def worker_lines(
+    recipe: ModelData | RecipeFacts | ConsoleError, row: Row, width: int, forecast: MemoryForecast | None = None
+) -> list[Content]:
+    """Worker, sandbox and recipe; without a worker, the memory that one is expected to take."""
     if row.artifact.verdict in _NEVER_LOADED:
         return []
     return [
-        *section("worker", _worker(row, width)),
+        *section("worker", _worker(row, width, forecast)),
         *section("sandbox", _sandbox(row.worker, width)),
         *section("recipe", _recipe(recipe, row, width)),
     ]
@@ -296,10 +309,11 @@ def _libraries(report: Report | None, width: int) -> list[Content]:
     return pairs(rows, width)
 
 
-def _worker(row: Row, width: int) -> list[Content]:
+def _worker(row: Row, width: int, forecast: MemoryForecast | None) -> list[Content]:
     worker = row.worker
     if worker is None:
-        return [key_words("not loaded; {load} loads it")]
+        told = pairs([("memory", memory_words(forecast))], width) if forecast is not None else []
+        return [key_words("not loaded; {load} loads it"), *told]
     memory = worker.memory
     sizes = (memory.rss, memory.pss, memory.private, memory.peak) if memory is not None else ()
     named = zip(("rss", "pss", "own", "peak"), sizes, strict=False)

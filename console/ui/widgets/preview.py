@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from backends.core.inspection import ModelEntry
 from console.records import Explanation, Inspection, Report, Verdict, WorkerState, WorkerView
-from console.records.words import news
+from console.records.words import memory_words, news
 from console.safe_text import safe
 from console.ui import states, text
 from console.ui.key_words import key_words
@@ -308,10 +308,12 @@ def _resting(mirror: Mirror, report: Report | None, row: Row) -> list[Line]:
         return []
     if report is not None and report.inspection is not None and not report.inspection.loadable:
         return [_trusted(report), key_words("nothing runs it: {open} looks inside, {load} tells why")]
-    recipe = row.artifact.recipe
+    recipe, forecast = row.artifact.recipe, mirror.forecast(row.path)
+    takes = [] if forecast is None else [Content.assemble(("memory  ", "$quiet"), memory_words(forecast))]
     known = Content.assemble(("recipe  ", "$quiet"), safe(recipe)) if recipe else _no_recipe()
     return [
         _trusted(report),
         known,
+        *takes,
         key_words("press {load} to load it, {probe} to load and drive it, {open} to look inside"),
     ]
