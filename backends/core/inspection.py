@@ -29,7 +29,8 @@ class GlobalRef:
     `arguments` are those of its first call, shortened, where they are literals; `place` says which part of the file
     `offset` counts in, where that is not the whole: one of several pickles, a member of an archive. `resolved` is true
     of a `getattr` that only ever gave attributes of named classes, which are names of the file themselves, and of a
-    `numpy.vectorize` that only ever holds a named function.
+    `numpy.vectorize` that only ever holds a named function; and of a class whose objects hold models of another library
+    in its own format, where each of these was read to its end.
     """
 
     module: str

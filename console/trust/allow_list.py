@@ -12,7 +12,8 @@ from pathlib import Path
 from backends.core.inspection import GlobalRef
 
 _DATA = Path(__file__).with_name("data")
-_ALLOWED = ("allowed.txt", "allowed_frames.txt", "allowed_python.txt", "allowed_scipy.txt", "allowed_torch.txt")
+_ALLOWED = tuple(f"allowed{part}.txt" for part in ("", "_boosters", "_frames", "_python", "_scipy", "_torch"))
+_HOLDERS = "allowed_holders.txt"
 
 _TELLING = frozenset(
     """system popen Popen check_output check_call getoutput getstatusoutput eval exec execfile
@@ -79,6 +80,18 @@ def listed(module: str, name: str) -> bool:
         return False
     home, kind = modern(module, owner)
     return (home, kind) in known and (home, f"{kind}.{attribute}") in known
+
+
+@functools.cache
+def _holders() -> frozenset[str]:
+    """Classes whose objects hold a model in the format of another library, as dotted names."""
+    lines = (_DATA / _HOLDERS).read_text("ascii").splitlines()
+    return frozenset(line.replace(" ", ".") for line in lines if line and not line.startswith("#"))
+
+
+def known(use: GlobalRef) -> bool:
+    """Whether a name is on the allow-list, or one of a class that is where all its objects hold was read."""
+    return listed(use.module, use.name) or (use.resolved and str(use) in _holders())
 
 
 def modern(module: str, name: str) -> tuple[str, str]:
@@ -149,6 +162,6 @@ def _match(spelling: str) -> Danger | None:
 def data_fingerprint() -> str:
     """Changes whenever the allow-list or the list of dangerous names does."""
     digest = sha256()
-    for name in (*_ALLOWED, "dangerous.toml"):
+    for name in (*_ALLOWED, _HOLDERS, "dangerous.toml"):
         digest.update((_DATA / name).read_bytes())
     return digest.hexdigest()[:16]

@@ -139,7 +139,7 @@ def _group(use: GlobalRef, policy: Policy) -> tuple[str, str] | None:
     found = allow_list.danger(use.module, use.name)
     if found is not None:
         return "dangerous-name", found.could
-    if allow_list.listed(use.module, use.name) or str(use) in policy.trusted:
+    if allow_list.known(use) or str(use) in policy.trusted:
         return None
     return "unlisted-name", use.module.partition(".")[0]
 

@@ -106,7 +106,7 @@ def _names(inspection: Inspection, policy: Policy) -> Iterator[tuple[Verdict, Re
         found = allow_list.danger(*key)
         if found is not None:
             yield Verdict.BLOCKED, Reason("dangerous-name", f"{use} could {found.could}{where}", use.offset)
-        elif allow_list.listed(*key):
+        elif allow_list.known(use):
             continue
         elif str(use) in policy.trusted:
             source = policy.trusted_in.get(str(use), "the policy")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from backends.core.footprint import MB, linear
 from backends.core.format import Format
 
+_CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
+
 FORMATS = (
     Format(
         name="catboost",
@@ -20,6 +22,7 @@ FORMATS = (
         not_writable="a CatBoost model is written by CatBoost: model.save_model(...)",
         portability="CatBoost: C, Python, R, Java, Rust",
         compiles=True,
+        pickled={f"catboost.core.{name}": ("__model",) for name in _CLASSES},
         extra="catboost",
         footprint=linear(125 * MB, 31 * MB, arrays=0, rest=1.25, shared=40 * MB),
     ),

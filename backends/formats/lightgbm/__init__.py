@@ -29,6 +29,7 @@ FORMATS = (
         not_writable="a LightGBM model is written by LightGBM: booster.save_model(...)",
         portability="LightGBM: C, Python, R, Java",
         compiles=True,
+        pickled={"lightgbm.basic.Booster": ("_handle", "handle")},
         extra="lightgbm",
         footprint=linear(179 * MB, 18 * MB, arrays=0, rest=3.4, shared=57 * MB),
     ),

@@ -16,6 +16,7 @@ from backends.core.source import Source
 from backends.formats.pickle.calls import forged_array, keeps_function, odd_call, odd_state
 from backends.formats.pickle.dtypes import hides_objects
 from backends.formats.pickle.frames import partial_block
+from backends.formats.pickle.held_models import HeldModels
 from backends.formats.pickle.literals import KEEP, PickleLiterals
 from backends.formats.pickle.names import (
     COUNTED,
@@ -66,6 +67,7 @@ class PickleMachine(PickleLiterals):
         self.abandoned: Optional[int] = None
         self.wrapper: Optional[Instance] = None
         self.wrapper_index = 0
+        self.held = HeldModels()
         self._counting = False
         unknown = self._unknown
         self._dispatch = [
@@ -252,6 +254,7 @@ class PickleMachine(PickleLiterals):
             if type(callee) is Global and callee.name == "encode" and args:
                 self._look_inside_text(args[0])
         made = Instance(callee, args, kwargs, new)
+        self.held.made(made)
         if type(args) is tuple:
             self._weigh(made, args)
         if self.spans is not None and type(callee) is Global and callee.role and role(made) == "wrapper":
@@ -301,6 +304,7 @@ class PickleMachine(PickleLiterals):
             self.report("odd-build", "sets the state of a dtype that an array was made with", self.offset - 1)
         target.state, target.known = state, None
         self._check_state(target, state)
+        self.held.built(target, state)
         named = role(target)
         if named == "legacy-wrapper":
             beside = companion(target)

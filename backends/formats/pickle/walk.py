@@ -228,6 +228,7 @@ class _Walker:
         place = f"pickle {bisect_right(self._starts, known.offset)}" if len(self._starts) > 1 else ""
         arguments = literal_words(known.arguments) if known.called else None
         resolved = known.role in COUNTED and known.called and known.uses == 0
+        resolved = resolved or self._machine.held.are_read(known)
         return GlobalRef(known.module, known.name, known.offset, known.called, arguments, place, resolved)
 
     def _tell_names(self, go_on: Callable[[], object]) -> None:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Collection
 
 from backends.core.containers import is_zip
+from backends.core.footprint import MB, Footprint
 from backends.core.format import Format
+from backends.core.inspection import Inspection
 
 CONFIG, ADAPTER, PIPELINE, MODULES = "config.json", "adapter_config.json", "model_index.json", "modules.json"
 _SAFETENSORS = re.compile(r"model(-\d{1,6}-of-\d{1,6})?\.safetensors(\.index\.json)?")
@@ -61,6 +63,11 @@ def folders(names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in names if MODULES in names and _PART.fullmatch(name))
 
 
+def _footprint(found: Inspection, size: int) -> Footprint:
+    """PyTorch and transformers, and four bytes for each weight, however it is kept in the file."""
+    return Footprint(405 * MB, 405 * MB, 4 * (found.n_weights or 0), between=0.2)
+
+
 FORMATS = (
     Format(
         name="transformers",
@@ -81,5 +88,6 @@ FORMATS = (
         not_writable="a transformers directory is written by save_pretrained of transformers",
         portability="transformers: Python",
         extra="transformers",
+        footprint=_footprint,
     ),
 )

@@ -52,6 +52,7 @@ FORMATS = (
         adapter="backends.estimators.estimator:Estimator",
         not_writable="an XGBoost model is written by XGBoost: booster.save_model(...)",
         portability="XGBoost: C, Python, R, Java, Julia",
+        pickled={"xgboost.core.Booster": ("handle",)},
     ),
     _format(
         name="xgboost-json",

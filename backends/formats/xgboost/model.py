@@ -24,6 +24,7 @@ _WHEN_LOADED = 16
 """Times as much is checked before a model is run."""
 _CLASS = "xgboost.core.Booster"
 _LISTED = 200
+_DEEPEST = 12
 _KINDS = {"gbtree": "GBDT", "dart": "DART", "gblinear": "linear"}
 
 
@@ -55,6 +56,20 @@ class _Files:
             summary=_summary(found),
         )
 
+    def inspect_pickled(self, source: Source) -> Inspection:
+        """The facts of what a pickled Booster holds: a model, and the configuration that it was trained with. Raises
+        Damaged, OSError."""
+        if source.size > _BYTES:
+            raise Damaged(f"{source.size:,} bytes are more than is checked in a moment")
+        try:
+            root = self._decode(source.read(0, source.size), 1)
+        except OverBudgetError as error:
+            raise Damaged(str(error)) from None
+        if not isinstance(root, dict) or root.keys() != {"Config", "Model"} or not _is_plain(root["Config"], 0):
+            raise Damaged("it holds more than a model and its configuration")
+        found = walk(root["Model"])
+        return Inspection(self._name, model_class=_CLASS, complete=not found.unknown, findings=_unknown(found))
+
     def load(self, source: Source, at: str = "") -> LoadedModel:
         """XGBoost's Booster of a file that was walked. Raises Damaged, NotLoadable, what XGBoost raises."""
         if at:
@@ -77,6 +92,15 @@ class _Files:
             raise OverBudgetError(f"a file of {source.size:,} bytes")
         data = source.read(0, source.size)
         return data, walk(self._decode(data, times))
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether a configuration is made of texts and numbers alone, and is no deeper than XGBoost writes one."""
+    if isinstance(value, dict):
+        return depth < _DEEPEST and all(_is_plain(one, depth + 1) for one in value.values())
+    if isinstance(value, list):
+        return depth < _DEEPEST and all(_is_plain(one, depth + 1) for one in value)
+    return isinstance(value, (str, int, float))
 
 
 def _from_json(data: bytes, times: int) -> Any:
