@@ -18,6 +18,7 @@ from console.durable import output, write_all
 from console.errors import InputError, OperationError, UsageError
 from console.os_errors import hint, why
 from console.records import AnswerFile, Json
+from console.records.words import tensor_words
 
 __all__ = ["JsonAnswers", "OutFile", "form_of", "keep_apart", "table_lines", "write_json"]
 
@@ -163,12 +164,13 @@ def write_json(answers: JsonAnswers, value: dict[str, Json]) -> None:
 
 
 def table_lines(outputs: dict[str, Json], *, header: bool) -> Iterable[str]:
-    """Lines of a table for people: one column a name, several (`name_0`, `name_1` …) where a row's answer is a list."""
+    """Lines of a table for people: one column a name, several (`name_0`, `name_1` …) where a row's answer is a short
+    list."""
     headers: list[str] = []
     parts: list[list[list[Json]]] = []
     for name, values in outputs.items():
         rows = values if isinstance(values, list) else [values]
-        cells: list[list[Json]] = [value if isinstance(value, list) else [value] for value in rows]
+        cells: list[list[Json]] = [_cells(value) for value in rows]
         width = max(map(len, cells), default=0)
         headers += [name] if width == 1 else [f"{name}_{index}" for index in range(width)]
         parts.append(cells)
@@ -177,6 +179,12 @@ def table_lines(outputs: dict[str, Json], *, header: bool) -> Iterable[str]:
     if not header:
         next(lines, None)
     return lines
+
+
+def _cells(value: Json) -> list[Json]:
+    """An answer by its numbers; one of several axes, or of very many numbers, in a few words."""
+    words = tensor_words(value)
+    return [words] if words else value if isinstance(value, list) else [value]
 
 
 def _cell(cell: Json) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from backends.core.inspection import Json
 from console.records.differences import ArrayChange
 from console.records.memory import MemoryForecast
 from console.records.trust import Change, ContentDiff
@@ -19,12 +20,15 @@ __all__ = [
     "rate_words",
     "size_words",
     "span_words",
+    "tensor_words",
 ]
 
 CERTAIN = 3.0
 """Growth is told from this many standard errors on."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _NEWS = 2
+_MOST_NUMBERS = 40
+"""More numbers of one row are told by the first and the last of them."""
 
 
 def growth_words(growth: Growth | None) -> str:
@@ -107,6 +111,25 @@ def norm_words(change: ArrayChange) -> str:
         return "" if before is None and after is None else f"{before if after is None else after:.4g}"
     part = f" ({(after - before) / before:+.2%})" if before else ""
     return f"{before:.4g} → {after:.4g}{part}"
+
+
+def tensor_words(value: Json, numbers: int = 3) -> str:
+    """Numbers in several axes, or very many of them, in a few words: `3x64x64: 0.637 0.27 0.041 … 0.525`; "" for any
+    other value."""
+    if not isinstance(value, list) or not value or not (isinstance(value[0], list) or len(value) > _MOST_NUMBERS):
+        return ""
+    shape, first, last = [len(value)], value, value[-1]
+    while isinstance(last, list) and last:
+        shape.append(len(last))
+        first = [one for part in first[:numbers] if isinstance(part, list) for one in part[:numbers]]
+        last = last[-1]
+    if not all(isinstance(one, (int, float)) for one in (*first[:numbers], last)):
+        return ""
+    return f"{'x'.join(map(str, shape))}: {' '.join(map(_short, first[:numbers]))} … {_short(last)}"
+
+
+def _short(value: Json) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:20]
 
 
 def change_words(change: Change) -> str:

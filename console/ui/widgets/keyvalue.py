@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
+from console.records.words import tensor_words
 from console.safe_text import safe
 from console.ui import text
 
@@ -55,6 +56,8 @@ def value_text(value: object, limit: int = 200) -> str:
         return f"{value:.6g}"
     if isinstance(value, str):
         return safe(repr(value), limit)
+    if isinstance(value, list) and (words := tensor_words(value)):
+        return text.sign(safe(words, limit))
     if isinstance(value, (list, tuple)):
         items = (
             f"{{{value_text(item)}}}" if isinstance(item, dict) else value_text(item, limit) for item in value[:20]
