@@ -308,6 +308,8 @@ class Catalog:
     def _settle_data(self, fresh: dict[str, Directory], replaced: set[str]) -> None:
         """Take out the files that a recipe anywhere names as data, or that are members of an artifact above, and bring
         back those that are neither any more."""
+        for child in [child for name, one in fresh.items() for child in self._beside_recipes(name, one)]:
+            fresh.setdefault(child, self._look_again(child))
         before = _named(self._known.values())
         kept = _named(one for name, one in self._known.items() if name not in replaced)
         now = kept | _named(fresh.values())
@@ -321,6 +323,12 @@ class Catalog:
                 fresh[directory] = self._look_again(directory)
             if directory in fresh and path in (rows := fresh[directory].rows):
                 fresh[directory] = replace(fresh[directory], rows={one: rows[one] for one in rows if one != path})
+
+    def _beside_recipes(self, name: str, found: Directory) -> Iterable[str]:
+        """The artifacts among the directories in one whose recipes have come or gone."""
+        if found.recipes.keys() == self._known.get(name, _NOTHING).recipes.keys():
+            return ()
+        return [child for child in found.children if child in self._known.get(child, _NOTHING).rows]
 
 
 def _home(row: Artifact) -> str:

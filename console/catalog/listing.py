@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -144,13 +144,13 @@ class Lister:
     def _add_whole(self, directory: str, names: set[str], old: Directory, found: Directory) -> tuple[str, ...]:
         """Add the row of the directory itself where it is an artifact; the names of its members."""
         members = members_at(self._prefix + directory, names)
-        row = row_of_directory(self._prefix + directory, directory, members)
+        row = whole_row(self._prefix + directory, directory, members)
         if row is None:
             return ()
         found.inner = frozenset(f"{directory}/{name}" for name in members if "/" in name)
         before = old.rows.get(directory)
         same = before is not None and (before.identity, before.problem) == (row.identity, row.problem)
-        found.rows[directory] = before if before is not None and same else row
+        found.rows[directory] = replace(before, recipe=row.recipe) if before is not None and same else row
         return members
 
     def recipes_of(self, directory: str) -> Directory:
@@ -270,13 +270,23 @@ def link_not_looked_at(path: str, error: OSError) -> Artifact:
     return Artifact(path, 0, 0.0, problem=None if is_of_the_machine(error) else opening.words_of(error), link="")
 
 
+def whole_row(place: str | Path, path: str, members: Collection[str]) -> Artifact | None:
+    """The row of a directory that is an artifact of these members, with the recipe that lies beside it; None where it
+    has none. Raises OSError."""
+    row = row_of_directory(place, path, members)
+    beside = None if row is None else recipe.recipe_path(Path(place))
+    return (
+        row if row is None or beside is None else replace(row, recipe=os.path.join(os.path.dirname(path), beside.name))
+    )
+
+
 def row_of(root: Path, path: str) -> Artifact:
     """The row of one path, without a scan. Raises InputError when nothing is there."""
     whole = root / path
     try:
         status = os.lstat(whole)
         members = members_at(whole, os.listdir(whole)) if stat.S_ISDIR(status.st_mode) else ()
-        row = row_of_directory(whole, path, members)
+        row = whole_row(whole, path, members)
     except OSError as error:
         raise opening.cannot_read(path, error) from None
     if row is not None:

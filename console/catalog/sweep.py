@@ -12,11 +12,11 @@ from pathlib import Path
 
 from backends.core.containers import IMAGE, TAIL, is_image, zip_record
 from backends.core.registry import is_worth_opening
-from console.catalog.listing import HEAD, link_not_looked_at, row_of_link
+from console.catalog.listing import HEAD, link_not_looked_at, row_of_link, whole_row
 from console.config import STORE_DIR
 from console.errors import ConsoleError, InputError
 from console.files import opening
-from console.files.directories import members_at, row_of_directory
+from console.files.directories import members_at
 from console.files.filename_rules import is_answered, is_named_as_model, is_sealed
 from console.inspection.service import described
 from console.os_errors import is_of_the_machine
@@ -58,7 +58,7 @@ def scan_beneath(root: Path, top: str, tally: Tally) -> Iterator[list[Artifact]]
             beneath = directory + "/" if directory else ""
             names = sorted(kinds)
             members = members_at(prefix + directory, names) if directory else ()
-            whole = row_of_directory(prefix + directory, directory, members)
+            whole = whole_row(prefix + directory, directory, members)
             if whole is not None:
                 yield [whole]
             waiting.extend(beneath + name for name in reversed(names) if kinds[name])

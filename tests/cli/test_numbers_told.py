@@ -10,7 +10,7 @@ from console.cli.answers_out import table_lines
 from console.records.words import tensor_words
 from console.ui.widgets.keyvalue import value_text
 
-PICTURE = [[[0.5 + row, 0.25] for row in range(3)] for _channel in range(4)]
+PICTURE: Any = [[[0.5 + row, 0.25] for row in range(3)] for _channel in range(4)]
 
 
 @pytest.mark.parametrize(

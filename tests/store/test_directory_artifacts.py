@@ -61,6 +61,22 @@ def test_it_is_one_row_and_its_members_have_none(store: Path, llm: Path) -> None
     assert listed == {"llm", "llm/other.pkl"}
 
 
+def test_a_recipe_beside_it_is_its_own_and_may_come_later(store: Path, llm: Path) -> None:
+    catalog = Catalog(store)
+    catalog.scan_all()
+    assert row(catalog).recipe is None
+    (store / "llm.recipe.toml").write_text('[serve]\nload = "never"\n')
+    changes = catalog.rescan([""])
+    assert [changed.path for changed in changes.changed] == ["llm"]
+    assert row(catalog).recipe == row_of(store, "llm").recipe == "llm.recipe.toml"
+    assert [found.recipe for batch in scan_beneath(store, "", Tally()) for found in batch if found.members] == [
+        "llm.recipe.toml"
+    ]
+    (store / "llm.recipe.toml").unlink()
+    catalog.rescan([""])
+    assert row(catalog).recipe is None
+
+
 def test_a_look_that_finds_it_the_same_keeps_what_is_known_of_it(store: Path, llm: Path) -> None:
     catalog = Catalog(store)
     catalog.scan_all()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from backends.core.inspection import ArrayInfo, Inspection, Json
+from backends.core.inspection import ArrayInfo, Inspection, Json, Signature, TensorSpec
 from console.records import Judgement, Report, Verdict
 from console.ui import text
-from console.ui.panes.overview import file_lines
+from console.ui.panes.facts import file_lines
 from console.ui.widgets.bars import bar_lines
 from console.ui.widgets.module_tree import module_lines
 from tests.ui.demo_records import demo
@@ -110,3 +110,27 @@ def test_a_chat_template_is_the_text_that_it_is() -> None:
     shown = plain(Inspection("gguf", details={"chat_template": "{% for m in messages %}\n  {{ m }}\n{% endfor %}"}))
     assert "chat template\n{% for m in messages %}\n" in shown
     assert "\\n" not in shown
+
+
+def test_a_language_model_has_a_card_whichever_format_it_is_in() -> None:
+    details: dict[str, Json] = {
+        "version": 3, "architecture": "llama", "context": 2048, "cache_bytes": 46_137_344, "heads": 32,
+        "bytes_by_type": {"F32": 1000, "Q4_K": 5000}, "vocabulary": 32_000, "name": "a\nb",
+    }  # fmt: skip
+    shown = plain(Inspection("gguf", details=details, summary="Llama 1.1B · Q4_K_M"))
+    card = shown[shown.index("language model") : shown.index("details")]
+    assert "context       2,048 tokens" in card
+    assert "by type       Q4_K" in card
+    assert "in half precision" in card
+    assert "llama" not in shown[shown.index("details") :]
+    assert "class        Llama 1.1B · Q4_K_M" in shown
+    assert "language model" not in plain(Inspection("keras", details={"architecture": "Sequential", "layers": 3}))
+
+
+def test_tensors_that_go_in_and_come_out_are_told_with_their_shapes() -> None:
+    takes = (TensorSpec("image", "float32", (None, 3, 8)), TensorSpec("n", "int64", ()), TensorSpec("x"))
+    shown = plain(Inspection("onnx", signature=Signature(takes=takes, gives=(TensorSpec("y", "float32", (1,)),))))
+    assert "takes image  float32  ? x 3 x 8" in shown
+    assert "takes n      int64  a number" in shown
+    assert "takes x      any type  any shape" in shown
+    assert "gives y      float32  1" in shown

@@ -25,8 +25,8 @@ from console.records import (
 )
 from console.ui.app import ConsoleApp
 from console.ui.dialogs.choice import CopiesScreen
+from console.ui.panes.facts import file_lines
 from console.ui.panes.live import LivePane
-from console.ui.panes.overview import file_lines
 from console.ui.screens.errors import ErrorsScreen
 from console.ui.screens.home import HomeScreen
 from console.ui.screens.model import ModelScreen
