@@ -21,7 +21,7 @@ from console.screen_table import NAMES, OF_MODEL, OF_STORE
 from console.validation import Positive, number_from
 
 PROG = "model-console"
-WRITTEN = registry.convertible()
+WRITTEN = (*registry.convertible(), "safetensors")
 """Formats that `convert` writes."""
 
 

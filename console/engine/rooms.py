@@ -231,6 +231,7 @@ class Rooms:
             self.recipes,
             self.book,
             self._launcher,
+            self._inspectors,
             self._fleet,
             self._unsealing,
             self.signing.signed,

@@ -12,6 +12,7 @@ from console.files.snapshot import digest_of, from_memory, new_memory
 from console.records import Json
 from console.serving.inference import open_rows
 from console.serving.loader import Started
+from console.update import tensors
 from console.update.services import UpdateServices
 from console.worker.failures import ChildRefused
 from console.worker.model import Worker
@@ -32,6 +33,8 @@ class Converting:
         """
         if await asyncio.to_thread(os.path.lexists, out):
             raise InputError(f"{out} is there already", hint="name another file with --out")
+        if to == tensors.FORMAT:
+            return await tensors.written_tensors(self._services, path, out)
         started = await self._services.loader.start(path, at, accept)
         memory = new_memory("converted")
         try:

@@ -15,6 +15,7 @@ from console.inspection.service import InspectionService
 from console.serving.failures import Failures
 from console.serving.loader import ModelLoader
 from console.serving.supervisor import Supervisor
+from console.worker.inspector import Inspectors
 from console.worker.launcher import Launcher
 
 
@@ -29,6 +30,7 @@ class UpdateServices:
     recipes: Recipes
     access: AccessControl
     launcher: Launcher
+    inspectors: Inspectors
     supervisor: Supervisor
     unsealing: Unsealing
     signed: Signers

@@ -109,6 +109,11 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class _Counted:
+    count: Count
+
+
+@dataclass(frozen=True, slots=True)
 class _Norms:
     norms: list[tuple[str, float | None, str]]
 
@@ -131,6 +136,11 @@ def norms_from(said: Head) -> dict[str, ArrayNorm]:
     for name, norm, digest in decoded(said, _Norms).norms:
         found.setdefault(name, ArrayNorm(norm, digest))
     return found
+
+
+def count_from(said: Head) -> int:
+    """How many there are."""
+    return decoded(said, _Counted).count
 
 
 def columns_from(said: Head) -> DataColumns:

@@ -19,7 +19,7 @@ from console.errors import ConsoleError, OperationError
 from console.free_memory import free_memory
 from console.os_errors import OF_THE_MACHINE, hint, why
 from console.records import ArrayNorm, DataColumns, ReadOptions
-from console.worker.answers import columns_from, norms_from
+from console.worker.answers import columns_from, count_from, norms_from
 from console.worker.decode_records import inspection_from
 from console.worker.launcher import Launcher
 from console.worker.process import ChildProcess
@@ -139,6 +139,15 @@ class Inspectors:
         async with self._child(name, anew=False) as one:
             head, _body = await _answer(one.child, "norms", {"name": name}, (fd,), name, seconds)
             return one.child.checked(norms_from, head, "norms")
+
+    async def tensors(self, fd: int, name: str, memory: int) -> int:
+        """Have the tensors in the open regular file `fd` written to empty memory as safetensors; their number.
+
+        Raises as `inspect` does."""
+        seconds = DEADLINE + os.fstat(fd).st_size / BYTES_A_SECOND
+        async with self._child(name, anew=False) as one:
+            head, _body = await _answer(one.child, "tensors", {"name": name}, (fd, memory), name, seconds)
+            return one.child.checked(count_from, head, "tensors")
 
     async def _ask(
         self, fields: Head, fds: Sequence[int], name: str, deadline: float, anew: bool

@@ -14,6 +14,9 @@ from backends.core.source import Source
 from backends.core.strict_json import OverBudgetError
 from backends.formats.safetensors.header import Header, read_header
 from backends.formats.safetensors.shards import read_shards
+from backends.formats.safetensors.write import write_tensors
+
+__all__ = ["arrays", "inspect", "inspect_directory", "write_tensors"]
 
 _METADATA_TOLD = 100
 _DTYPES = {

@@ -24,7 +24,7 @@ from backends.core.zip_rules import check_contents, check_members, member_source
 from backends.formats.pickle.values import Instance, Value
 from backends.formats.pickle.walk import Walk, walk
 from backends.formats.torch import NOT_RUN
-from backends.formats.torch.arrays import arrays_in
+from backends.formats.torch.arrays import OLD_STREAMS, arrays_in, arrays_of_old
 from backends.formats.torch.contents import contents_of
 from backends.formats.torch.names import MAGIC, is_legacy
 from backends.formats.torch.package import inspect_package, package_root
@@ -33,7 +33,6 @@ from backends.formats.torch.script import is_own, program
 from backends.formats.torch.storages import Storage, Storages, Tensors
 
 _PROTOCOL = 1001
-_STREAMS = 5
 _MAX_TOLD = 20
 _NOTE = 100
 _TRACED = "traced_inputs"
@@ -92,9 +91,10 @@ def inspect(source: Source) -> Inspection:
 
 
 def arrays(source: Source) -> Iterator[tuple[str, Any]]:
-    """The tensors of an archive by their places; nothing for other files of PyTorch. Raises Damaged, OSError."""
+    """The tensors by their places; none of a package. Raises Damaged, OSError."""
     with decompressed(source) as opened:
         if is_legacy(opened.source.read(0, 64)):
+            yield from arrays_of_old(opened.source)
             return
         with open_zip(opened.source) as archive:
             root = _archive_root(archive.namelist())
@@ -230,14 +230,14 @@ def _sized(storage: Storage, info: Optional[zipfile.ZipInfo]) -> list[Finding]:
 def _legacy(source: Source) -> Inspection:
     """Five pickles, then the numbers of each storage in the order of their keys."""
     storages = Storages(6)
-    walked = walk(source, streams=_STREAMS, persistent=storages)
+    walked = walk(source, streams=OLD_STREAMS, persistent=storages)
     roots, found = walked.roots, list[Finding]()
-    if len(roots) == _STREAMS:
+    if len(roots) == OLD_STREAMS:
         if type(roots[0]) is not int or roots[0] != MAGIC or type(roots[1]) is not int or roots[1] != _PROTOCOL:
             found.append(finding("malformed", "PyTorch's magic number or protocol is wrong", 0))
         found.extend(_numbers(source, walked.end, roots[4], storages))
     elif walked.complete:
-        found.append(finding("truncated", f"{len(roots)} of PyTorch's {_STREAMS} pickles are there", source.size))
+        found.append(finding("truncated", f"{len(roots)} of PyTorch's {OLD_STREAMS} pickles are there", source.size))
     root = roots[3] if len(roots) > 3 else None
     model: Inspection = _inspection(walked, storages, root, found, {"container": "legacy", "pickles": len(roots)})
     return model

@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 from backends.core import directories, registry, third_party
 from backends.core.descriptors import named
+from backends.core.errors import NotLoadable
 from backends.core.frozen import Freezing
 from backends.core.inspection import Inspection
 from backends.core.load_plan import LoadPlan
@@ -27,13 +28,20 @@ class Inspecting(Service):
 
     Operation `norms` (name, one descriptor) → `norms`, the norm and the digest of each array of numbers by its name.
 
+    Operation `tensors` (name, two descriptors) → `count`: its tensors are written to the second as safetensors.
+
     Operation `columns` (name, options, names, one descriptor) → the columns of a data file, see `headers.columns_of`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         third_party.allow()
-        self.operations = {"inspect": self.inspect, "columns": self.columns, "norms": self.norms}
+        self.operations = {
+            "inspect": self.inspect,
+            "columns": self.columns,
+            "norms": self.norms,
+            "tensors": self.tensors,
+        }
 
     def inspect(self, request: Request) -> Answer:
         """Facts of the file behind the first descriptor, and with `plan` where its arrays lie.
@@ -65,6 +73,16 @@ class Inspecting(Service):
         arrays = named(found.format).arrays(source) if found.complete else iter(())
         norms = [[name, norm_of(numbers), digest_of(numbers)] for name, numbers in islice(arrays, ITEMS_CAP)]
         return {"norms": norms}, b""
+
+    def tensors(self, request: Request) -> Answer:
+        """Write the tensors of the file behind the first descriptor to the second. Raises Damaged, Unsupported,
+        NotLoadable, OSError."""
+        source, out = Source(request.fds[0], str(request.fields.get("name", ""))), request.fds[1]
+        found = registry.inspect(source)
+        if not found.complete:
+            raise NotLoadable("not every byte of it could be accounted for")
+        writer: Any = named("safetensors").code()
+        return {"count": writer.write_tensors(found.arrays, named(found.format).arrays(source), out)}, b""
 
     def columns(self, request: Request) -> Answer:
         """The columns of the data file behind the descriptor. Raises Refusal."""
