@@ -150,7 +150,7 @@ class Format:
     footprint: Optional[Reckon] = None
     """The memory that a loaded model takes, by the facts of its file and the size of that."""
     pickled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Classes whose pickled state holds such a file, and the keys under which it may be, first come first served; the
+    """Classes whose pickled state holds such a file, and the keys under which releases of the library look for it; the
     implementation's `inspect_pickled`, or `inspect`, reads it there."""
     extra: str = ""
     """The extra of this project that brings what running needs; named where a package is missing."""

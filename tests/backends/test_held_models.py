@@ -86,6 +86,10 @@ HELD = {
     ),
     "as written": (b"\x80\x04" + NEW + _state(MODEL) + b"b.", Verdict.SAFE),
     "under the older key": (b"\x80\x04" + NEW + _state(MODEL, "handle") + b"b.", Verdict.SAFE),
+    "another one under the key of older releases": (
+        b"\x80\x04" + NEW + b"}(" + text("_handle") + text(MODEL) + text("handle") + text("tree") + b"ub.",
+        Verdict.REVIEW,
+    ),
     "nothing": (b"\x80\x04" + NEW + b"}" + text("_handle") + b"Nsb.", Verdict.SAFE),
     "never given a state": (b"\x80\x04" + NEW + b".", Verdict.REVIEW),
     "another text": (b"\x80\x04" + NEW + _state("tree\nversion=v4\n") + b"b.", Verdict.REVIEW),
@@ -104,6 +108,15 @@ HELD = {
         b"\x80\x04}\x94" + text("_handle") + text(MODEL) + b"s0" + NEW + b"h\x00" + b"b" + b"h\x00"
         + text("_handle") + text("tree") + b"s0.", Verdict.SAFE,
     ),
+    "another one behind very many keys": (
+        b"\x80\x04" + NEW + b"}(" + text("_handle") + text(MODEL)
+        + b"".join(text(f"k{number}") + b"N" for number in range(100_001)) + text("_handle") + text("tree") + b"ub.",
+        Verdict.REVIEW,
+    ),
+    "a key that is computed": (
+        b"\x80\x04" + NEW + b"}(" + text("_handle") + text(MODEL) + name("_codecs", "encode") + text("_handle")
+        + b"\x85R" + text("tree") + b"ub.", Verdict.REVIEW,
+    ),
     "a second time": (b"\x80\x04" + NEW + _state(MODEL) + b"b" + _state("tree") + b"b.", Verdict.BLOCKED),
     "a number": (b"\x80\x04" + NEW + b"}" + text("_handle") + integer(1) + b"sb.", Verdict.REVIEW),
     "state that is no dict": (b"\x80\x04" + NEW + b"N" + _state(MODEL) + b"\x86b.", Verdict.REVIEW),
@@ -114,6 +127,16 @@ HELD = {
 def test_a_state_counts_as_it_is_when_it_is_set(which: str) -> None:
     data, expected = HELD[which]
     assert verdict(data) is expected
+
+
+def test_nothing_is_added_to_a_bytearray_of_the_stream_either() -> None:
+    handle = bytes(xgboost_model().get_booster().__getstate__()["handle"])
+    whole = b"\x96" + struct.pack("<Q", len(handle)) + handle
+    new = name("xgboost.core", "Booster") + b")\x81}" + text("handle")
+    assert verdict(b"\x80\x05" + new + whole + b"sb.") is Verdict.SAFE
+    assert verdict(b"\x80\x05" + new + whole + integer(65) + b"asb.") is not Verdict.SAFE
+    later = b"\x80\x05" + whole + b"\x940" + new + b"h\x00s" + b"h\x00" + integer(65) + b"a0b."
+    assert verdict(later) is not Verdict.SAFE
 
 
 def test_bytes_that_something_was_added_to_are_not_read() -> None:

@@ -44,9 +44,11 @@ class HeldModels:
         if name not in _formats() or type(state) is not DictValue:
             return
         found, keys = _formats()[name]
-        items = state.text_items()
-        key = next((key for key in keys if key in items), None)
-        if key is None or items[key] is None or _is_sound(found, _source_of(items[key])):
+        names = state.flat[::2]
+        if not all(type(one) is str for one in names):
+            return
+        held = [state.get(key) for key in keys if key in names]
+        if all(one is None or _is_sound(found, _source_of(one)) for one in held):
             self._read[name] += 1
 
     def are_read(self, known: Global) -> bool:
