@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import struct
 import subprocess
 import sys
@@ -25,6 +26,12 @@ ASK, ANSWER = "\x1b[6n", b"\x1b[1;1R"
 """Where is the cursor? Every terminal answers, in the order of what it is given."""
 MODES = (1049, 1000, 1003, 1006, 2004)
 """Alternate screen, mouse in three ways, bracketed paste: what must be off again."""
+
+
+def _take_terminal() -> None:
+    """Have the terminal on stdin as one's own, and hear of its end also where the tests run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
@@ -53,7 +60,7 @@ class Terminal:
         self.process = subprocess.Popen(
             ["bash", "--norc", "-i"] if shell else command,
             stdin=slave, stdout=slave, stderr=slave, cwd=ROOT, env=environ, start_new_session=True,
-            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,
+            preexec_fn=_take_terminal if controlling else None,
         )  # fmt: skip
         self.output = ""
         self.children: set[int] = set()
