@@ -125,8 +125,8 @@ def _hides(text: str, before: _Token, after: _Token) -> bool:
     """Whether a text in quotes is, or is a part of, a name with underscores about it."""
     if "__" in text or (len(text) > 1 and (text[0] == "_" or text[-1] == "_")):
         return True
-    if text in ("attr", "map") and before.text in ("(", ","):
-        return text == "attr"
+    if text == "attr" and before.text in ("(", ","):
+        return True
     return text == "_" and bool({before.text, after.text} & {"~", "+", "*"})
 
 

@@ -35,9 +35,8 @@ _STARTS: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\s*\{\s*\"(?:format\"\s*:\s*\"(?:layers|graph)-model\"|modelTopology\"\s*:)", "TensorFlow.js"),
     )
 )
-"""First bytes and the format. Sources: fasttext.cc; `GGML_FILE_MAGIC` of ggml and
-what came after it; the schemas of ONNX Runtime and ExecuTorch; param.cpp of ncnn; index_write.cpp of Faiss;
-crf1d_model.c of CRFsuite; svm.cpp and linear.cpp."""
+"""First bytes and the format. Sources: fasttext.cc; `GGML_FILE_MAGIC` of ggml and what came after it; the schemas of
+ONNX Runtime and ExecuTorch; param.cpp of ncnn; index_write.cpp of Faiss; crf1d_model.c of CRFsuite."""
 _NAMES = {
     ".ggml": "GGML",
     ".pdparams": "PaddlePaddle",

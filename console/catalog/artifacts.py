@@ -181,14 +181,15 @@ class Artifacts:
 
     async def forecast(self, path: str) -> MemoryForecast | None:
         """The memory that an artifact will take once it is loaded; None where that is not known. Raises InputError."""
-        return self._forecaster.of_report(await self.report(path))
+        return await asyncio.to_thread(self._forecaster.of_report, await self.report(path))
 
     async def known(self, path: str) -> KnownFacts:
-        """The known facts of one artifact, without a look at the disk."""
+        """The known facts of one artifact; of the disk only its recipe is looked at, in a thread."""
         report = self.known_report(path)
         if report is None:
             return KnownFacts()
-        return KnownFacts(report, self._explaining.known(report), self._forecaster.of_report(report))
+        told, forecast = self._explaining.known(report), asyncio.to_thread(self._forecaster.of_report, report)
+        return KnownFacts(report, told, await forecast)
 
     async def sweep(self, path: str = "", *, digest: bool = False) -> AsyncIterator[SweepPart]:
         """Every artifact in a directory and those beneath it, inspected in parallel, in order; then the totals.

@@ -309,7 +309,8 @@ class Catalog:
         """Take out the files that a recipe anywhere names as data, or that are members of an artifact above, and bring
         back those that are neither any more."""
         for child in [child for name, one in fresh.items() for child in self._beside_recipes(name, one)]:
-            fresh.setdefault(child, self._look_again(child))
+            if child not in fresh:
+                fresh[child] = self._look_again(child)
         before = _named(self._known.values())
         kept = _named(one for name, one in self._known.items() if name not in replaced)
         now = kept | _named(fresh.values())

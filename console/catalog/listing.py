@@ -150,7 +150,9 @@ class Lister:
         found.inner = frozenset(f"{directory}/{name}" for name in members if "/" in name)
         before = old.rows.get(directory)
         same = before is not None and (before.identity, before.problem) == (row.identity, row.problem)
-        found.rows[directory] = replace(before, recipe=row.recipe) if before is not None and same else row
+        if before is not None and same:
+            row = before if before.recipe == row.recipe else replace(before, recipe=row.recipe)
+        found.rows[directory] = row
         return members
 
     def recipes_of(self, directory: str) -> Directory:
@@ -275,9 +277,9 @@ def whole_row(place: str | Path, path: str, members: Collection[str]) -> Artifac
     has none. Raises OSError."""
     row = row_of_directory(place, path, members)
     beside = None if row is None else recipe.recipe_path(Path(place))
-    return (
-        row if row is None or beside is None else replace(row, recipe=os.path.join(os.path.dirname(path), beside.name))
-    )
+    if row is None or beside is None:
+        return row
+    return replace(row, recipe=os.path.join(os.path.dirname(path), beside.name))
 
 
 def row_of(root: Path, path: str) -> Artifact:

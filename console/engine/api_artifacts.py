@@ -50,7 +50,7 @@ class ArtifactsApi(Protocol):
         ...
 
     async def known(self, path: str) -> KnownFacts:
-        """The facts of one artifact without a look at the disk; both None for one that is not known."""
+        """The known facts of one artifact, which is not looked at for it; all None for one that is not known."""
         ...
 
     async def report(self, path: str, *, digest: bool = False) -> Report:

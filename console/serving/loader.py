@@ -155,7 +155,7 @@ class ModelLoader:
                 await self.admission.admit(path, judged, accept)
                 if not anyway:
                     size, verdict = judged.bytes.size, judged.judgement.verdict
-                    self.forecaster.require_room(path, judged.inspection, size, verdict)
+                    await asyncio.to_thread(self.forecaster.require_room, path, judged.inspection, size, verdict)
                 await self._record("load", path, judged.bytes.digest, "intent")
                 phases = {"judge": (time.perf_counter() - began) * 1e3}
                 started = await self._start(path, judged, at, phases, on_phase)

@@ -209,6 +209,12 @@ class Rows:
         else:
             self.marks |= self.shown_paths
 
+    def pair(self, subject: str | None) -> tuple[str, ...]:
+        """All that is marked, and beside a single one the subject too, the older ones first."""
+        beside = {subject} if subject is not None and len(self.marks) == 1 else set[str]()
+        both = [path for path in self.marks | beside if path in self.by_path]
+        return tuple(sorted(both, key=lambda path: (self.by_path[path].artifact.modified, path)))
+
     def at(self, index: int) -> Row:
         """The row at `index` of the shown order. Raises IndexError."""
         return self._order[self._turned(index)]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import xgboost
 
+from backends.formats.pickle import held_models
 from console.records import Verdict
 from console.trust.policy import Policy
 from console.trust.verdict import judge
@@ -145,3 +146,10 @@ def test_bytes_that_something_was_added_to_are_not_read() -> None:
     whole = name("builtins", "bytearray") + b"B" + struct.pack("<I", len(handle)) + handle + b"\x85R"
     assert verdict(new + whole + b"sb.") is Verdict.SAFE
     assert verdict(new + whole + integer(65) + b"a" + b"sb.") is not Verdict.SAFE
+
+
+def test_models_beyond_a_budget_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps([lightgbm_model(), lightgbm_model()], 4)
+    assert verdict(data) is Verdict.SAFE
+    monkeypatch.setattr(held_models, "_MOST_BYTES", len(data) * 2 // 3)
+    assert verdict(data) is Verdict.REVIEW

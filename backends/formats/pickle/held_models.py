@@ -17,6 +17,8 @@ from backends.formats.pickle.checks import is_call, made_by
 from backends.formats.pickle.values import DictValue, Global, Instance, Span, Value
 
 _OBJECT = ("builtins.object", "__builtin__.object")
+_MOST_BYTES = 32 << 20
+"""Bytes of such models that are read in one file; those beyond are not, and count so."""
 _PLAIN = ("bytes", "utf-8", "utf8", "ascii")
 
 
@@ -31,6 +33,7 @@ class HeldModels:
     def __init__(self) -> None:
         self._made: Counter[str] = Counter()
         self._read: Counter[str] = Counter()
+        self._left = _MOST_BYTES
 
     def made(self, value: Instance) -> None:
         """Note that an object is made, whatever its class; one whose constructor is called counts as never read."""
@@ -48,8 +51,20 @@ class HeldModels:
         if not all(type(one) is str for one in names):
             return
         held = [state.get(key) for key in keys if key in names]
-        if all(one is None or _is_sound(found, _source_of(one)) for one in held):
+        if all(one is None or self._is_sound(found, _source_of(one)) for one in held):
             self._read[name] += 1
+
+    def _is_sound(self, found: Format, source: Optional[Source]) -> bool:
+        """Whether a format has accounted for every byte of what its library would read. Raises OSError."""
+        if source is None or source.size > self._left:
+            return False
+        self._left -= source.size
+        code: Any = found.code()
+        try:
+            inspection = getattr(code, "inspect_pickled", code.inspect)(source)
+        except ArtifactError:
+            return False
+        return bool(inspection.complete and not inspection.findings)
 
     def are_read(self, known: Global) -> bool:
         """Whether there are objects of this class, and the model in each of them was read to its end."""
@@ -84,15 +99,3 @@ def _source_of(value: Value) -> Optional[Source]:
     if type(value) is Span and value.encoding in _PLAIN:
         return Part(value.source, value.offset, value.length)
     return None
-
-
-def _is_sound(found: Format, source: Optional[Source]) -> bool:
-    """Whether a format has accounted for every byte of what its library would read. Raises OSError."""
-    if source is None:
-        return False
-    code: Any = found.code()
-    try:
-        inspection = getattr(code, "inspect_pickled", code.inspect)(source)
-    except ArtifactError:
-        return False
-    return bool(inspection.complete and not inspection.findings)

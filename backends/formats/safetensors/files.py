@@ -12,17 +12,13 @@ from backends.core.inspection import Finding, Inspection, Json
 from backends.core.numbers import numbers
 from backends.core.source import Source
 from backends.core.strict_json import OverBudgetError
-from backends.formats.safetensors.header import Header, read_header
+from backends.formats.safetensors.header import WORDS, Header, read_header
 from backends.formats.safetensors.shards import read_shards
 from backends.formats.safetensors.write import write_tensors
 
 __all__ = ["arrays", "inspect", "inspect_directory", "write_tensors"]
 
 _METADATA_TOLD = 100
-_DTYPES = {
-    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool", "I64": "int64",
-    "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
-}  # fmt: skip
 
 
 def inspect(source: Source) -> Inspection:
@@ -38,7 +34,7 @@ def arrays(source: Source) -> Iterator[tuple[str, Any]]:
     header = read_header(source)
     at = source.size - sum(tensor.bytes for tensor in header.tensors)
     for tensor in header.tensors:
-        dtype = _DTYPES.get(tensor.dtype, "")
+        dtype = WORDS.get(tensor.dtype, "")
         found = numbers(source, at, prod(tensor.shape), dtype)
         at += tensor.bytes
         if found is not None:

@@ -12,11 +12,9 @@ from typing import Any
 
 from backends.core.errors import NotLoadable
 from backends.core.inspection import ArrayInfo
+from backends.formats.safetensors.header import WORDS
 
-_CODES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64", "int32": "I32",
-    "int16": "I16", "int8": "I8", "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64", "bool": "BOOL",
-}  # fmt: skip
+_CODES = {word: code for code, word in WORDS.items()}
 _ALIGNED = 8
 
 

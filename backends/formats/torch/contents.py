@@ -41,15 +41,19 @@ AsTensor = Callable[[str, Value], Optional[Tensor]]
 
 @dataclass
 class Contents:
-    """`tensors` by dotted names, `values` of the outermost dictionary that are plain, `kind` in a word or two."""
+    """`views` are the tensors by dotted names, `values` those of the outermost dictionary that are plain, `kind` tells
+    in a word or two."""
 
     kind: str = ""
-    tensors: list[ArrayInfo] = field(default_factory=list)
     views: list[Tensor] = field(default_factory=list)
-    """The same with where their numbers lie."""
     values: dict[str, Json] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
     """Names of tensors that show the numbers of one before them."""
+
+    @property
+    def tensors(self) -> list[ArrayInfo]:
+        """The tensors without where their numbers lie."""
+        return [one.info for one in self.views]
 
     def parameters(self) -> int:
         """Elements of the tensors of the model, without those of an optimiser."""
@@ -80,8 +84,9 @@ class Contents:
         return {name: value for name, value in found.items() if value not in (None, {}, 0)}
 
     def _weights(self) -> list[ArrayInfo]:
-        named = [one for one in self.tensors if one.name.partition(".")[0] in _WEIGHTS]
-        others = (one for one in self.tensors if one.name.partition(".")[0] not in _OPTIMIZERS)
+        tensors = self.tensors
+        named = [one for one in tensors if one.name.partition(".")[0] in _WEIGHTS]
+        others = (one for one in tensors if one.name.partition(".")[0] not in _OPTIMIZERS)
         return named or list(others)
 
 
@@ -94,18 +99,17 @@ def contents_of(root: Value, as_tensor: AsTensor) -> Contents:
         found.values = {key[:100]: plain for key, value in pairs if type(key) is str and (plain := _plain(value))}
         found.kind = _kind(keys, pairs, as_tensor)
     elif (single := as_tensor("tensor", root)) is not None:
-        found.kind, found.tensors, found.views = "one tensor", [single.info], [single]
+        found.kind, found.views = "one tensor", [single]
         return found
     elif type(root) is Instance:
         found.kind = f"module {str(root.callee).rpartition('.')[2]}"
     seen, shown, left = set[int](), set[Any](), _MOST_VALUES
     waiting: list[tuple[str, Value, int]] = [("", root, 0)]
-    while waiting and left and len(found.tensors) < _MOST_TENSORS:
+    while waiting and left and len(found.views) < _MOST_TENSORS:
         place, value, depth = waiting.pop()
         left -= 1
         tensor = as_tensor(place, value)
         if tensor is not None:
-            found.tensors.append(tensor.info)
             found.views.append(tensor)
             if tensor.numbers in shown:
                 found.repeated.add(tensor.info.name)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from backends.core.descriptors import named
 from backends.core.errors import NotLoadable
 from backends.core.format import LoadedModel
 from backends.core.inspection import Signature
@@ -33,8 +34,6 @@ _OFFLINE = {
     "USE_TF": "0",
     "USE_FLAX": "0",
 }
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
-           "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}  # fmt: skip
 _TOGETHER = 32
 """Texts of one pass through the model, those of like length together."""
 _DROPPED = ("architectures", "auto_map", "custom_pipelines", "quantization_config", "dtype", "torch_dtype")
@@ -217,17 +216,11 @@ def _state(torch: Any, members: Mapping[str, Source], told: Described) -> Iterat
 
 
 def _tensors(torch: Any, source: Source) -> Iterator[tuple[str, Any]]:
-    """The tensors of one file of safetensors, which lie one after another behind its header."""
-    at = 8 + int.from_bytes(source.read(0, 8), "little")
-    for one in inspect(source).arrays:
-        dtype = getattr(torch, _DTYPES.get(one.dtype, ""), None)
-        if dtype is None:
-            raise NotLoadable(f"its weights are of the type {one.dtype}, which is not run here")
-        data = bytearray(source.read(at, one.bytes))
-        at += one.bytes
-        tensor = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
-        tensor = tensor.reshape(one.shape)
-        yield one.name, tensor.float() if tensor.is_floating_point() else tensor
+    """The tensors of one file of safetensors."""
+    shapes = {one.name: one.shape for one in inspect(source).arrays}
+    for name, numbers in named("safetensors").arrays(source):
+        tensor = torch.from_numpy(numbers.copy()).reshape(shapes[name])
+        yield name, tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _tokenizer(tokenizers: Any, members: Mapping[str, Source], told: Described) -> Any:

@@ -43,9 +43,7 @@ class DifferencesScreen(PathScreen):
 
     def on_mount(self) -> None:
         """Compare what was marked as the screen was opened."""
-        rows, marks = self.app.rows.by_path, self.app.rows.marks
-        both = [path for path in ({self._path, *marks} if len(marks) < 2 else marks) if path in rows]
-        self._pair = tuple(sorted(both, key=lambda path: (rows[path].artifact.modified, path)))
+        self._pair = self.app.rows.pair(self._path)
         self.query_one("#diff-frame").border_title = Content("differences, from the older to the newer")
         self._read()
 

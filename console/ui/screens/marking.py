@@ -19,12 +19,6 @@ class MarkingScreen(ArtifactScreen):
         return self.app.rows.marks
 
     @property
-    def pair(self) -> Sequence[str]:
-        """All that is marked, and beside a single one the subject too."""
-        beside = {self.subject} if self.subject is not None and len(self.marks) == 1 else set[str]()
-        return sorted(self.marks | beside)
-
-    @property
     def marked_words(self) -> Sequence[str]:
         """How far what is done to all marked got, how many are marked, and how many of these the filter hides."""
         going_on, hidden = self.app.marked.turns.round, self.app.rows.marks_hidden
@@ -39,7 +33,7 @@ class MarkingScreen(ArtifactScreen):
         if action == "mark-all":
             return bool(len(self.app.rows) or self.marks)
         if action == "diff":
-            return len(self.pair) == 2
+            return len(self.app.rows.pair(self.subject)) == 2
         if action in OVER_MARKED and self.marks:
             return self.app.marked.possible(action)
         return super().can(action)
