@@ -42,6 +42,8 @@ NICENESS = 5
 """Inspectors stand back behind screens and workers where all cores are busy."""
 
 
+_GAVE_UP = ("failed to map segment", "without exception set", "without setting an exception")
+"""Parts of what the linker and CPython say where a library got no memory and did not tell."""
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -274,7 +276,7 @@ async def _answer(
 def _not_inspected(child: ChildProcess, error: ConsoleError) -> NotInspected:
     if (
         NO_MEMORY in error.message
-        or "failed to map segment" in error.message
+        or any(one in error.message for one in _GAVE_UP)
         or (error.code == "died" and _limited(child.memory_limit or 0))
     ):
         short = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
@@ -290,7 +292,7 @@ def is_of_the_machine(child: ChildProcess, error: ConsoleError) -> bool:
     killed = child.exit is not None and child.exit.signal == signal.SIGKILL
     if error.code == "out-of-memory":
         return not child.over_its_limit and (killed or not could_have(child.memory_limit or 0))
-    if (error.code == "damaged" and NO_MEMORY in error.message) or "failed to map segment" in error.message:
+    if (error.code == "damaged" and NO_MEMORY in error.message) or any(one in error.message for one in _GAVE_UP):
         return not could_have(child.memory_limit or 0)
     if error.code in ("ended", "not-sent") or (error.code == "died" and (killed or _limited(child.memory_limit or 0))):
         return True
